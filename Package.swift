@@ -1,0 +1,201 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
+
+let package = Package(
+  name: "bulwark",
+  platforms: [.macOS(.v26)],
+  products: [
+    .library(name: "Bulwark", targets: ["Bulwark"]),
+    .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
+    .library(name: "BulwarkCodeGen", targets: ["BulwarkCodeGen"]),
+    .executable(name: "protoc-gen-bulwark", targets: ["protoc-gen-bulwark"]),
+    .plugin(name: "GenerateBulwark", targets: ["GenerateBulwark"]),
+    .executable(name: "consensus-node", targets: ["consensus-node"]),
+    .executable(name: "consensus-client", targets: ["consensus-client"]),
+    .executable(name: "consensus-demo", targets: ["consensus-demo"]),
+    .executable(name: "bench-server", targets: ["bench-server"]),
+    .executable(name: "bench-client", targets: ["bench-client"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-collections", from: "1.3.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.11.0"),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.32.0"),
+    .package(url: "https://github.com/apple/swift-crypto", "3.12.0"..<"5.0.0"),
+  ],
+  targets: [
+    // C: the two system libraries, and the few lines that Swift cannot say.
+    .systemLibrary(
+      name: "CNghttp2",
+      pkgConfig: "libnghttp2",
+      providers: [.apt(["libnghttp2-dev"]), .brew(["libnghttp2"])]
+    ),
+    .systemLibrary(
+      name: "CProtobufC",
+      pkgConfig: "libprotobuf-c",
+      providers: [.apt(["libprotobuf-c-dev"]), .brew(["protobuf-c"])]
+    ),
+    .target(name: "CBulwark", dependencies: ["CNghttp2", "CProtobufC"]),
+
+    // The stack, lowest first.
+    .target(name: "BulwarkCore", dependencies: [nioCore], swiftSettings: settings),
+    .target(
+      name: "BulwarkHTTP2",
+      dependencies: ["CNghttp2", "CBulwark", nioCore, collections],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "BulwarkWire",
+      dependencies: ["BulwarkHTTP2", "BulwarkCore", nioCore, collections],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "BulwarkTransport",
+      dependencies: ["BulwarkWire", "BulwarkCore", nioCore, nioPosix, logging, lifecycle, collections],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "BulwarkProtobuf",
+      dependencies: ["CProtobufC", "CBulwark", "BulwarkCore", nioCore],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "BulwarkTestKit",
+      dependencies: ["BulwarkCore", "BulwarkWire", "BulwarkHTTP2", nioCore],
+      swiftSettings: settings
+    ),
+    .target(
+      name: "Bulwark",
+      dependencies: ["BulwarkCore", "BulwarkTransport", "BulwarkProtobuf"],
+      swiftSettings: settings
+    ),
+
+    // The generator.
+    .target(
+      name: "BulwarkCodeGen",
+      dependencies: [
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "SwiftProtobufPluginLibrary", package: "swift-protobuf"),
+      ],
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "protoc-gen-bulwark",
+      dependencies: ["BulwarkCodeGen"],
+      swiftSettings: settings
+    ),
+    .plugin(
+      name: "GenerateBulwark",
+      capability: .command(
+        intent: .custom(verb: "generate-bulwark", description: "Generates Swift from a package's .proto files."),
+        permissions: [.writeToPackageDirectory(reason: "Writes the generated Swift beside your sources.")]
+      ),
+      dependencies: ["protoc-gen-bulwark"]
+    ),
+
+    // The example service, and the two programs that measurements are made with.
+    .target(
+      name: "ConsensusService",
+      dependencies: ["Bulwark", crypto],
+      path: "Examples/ConsensusService",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "consensus-node",
+      dependencies: ["ConsensusService", "Bulwark", arguments, logging, lifecycle],
+      path: "Examples/consensus-node",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "consensus-client",
+      dependencies: ["ConsensusService", "Bulwark", arguments],
+      path: "Examples/consensus-client",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "consensus-demo",
+      dependencies: ["ConsensusService", "Bulwark", arguments],
+      path: "Examples/consensus-demo",
+      swiftSettings: settings
+    ),
+    .target(
+      name: "BenchEcho",
+      dependencies: ["Bulwark"],
+      path: "Examples/BenchEcho",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "bench-server",
+      dependencies: ["BenchEcho", "Bulwark", arguments, lifecycle],
+      path: "Examples/bench-server",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "bench-client",
+      dependencies: ["BenchEcho", "Bulwark", arguments],
+      path: "Examples/bench-client",
+      swiftSettings: settings
+    ),
+
+    // One test target per module, plus simulation.
+    .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),
+    .testTarget(
+      name: "BulwarkHTTP2Tests",
+      dependencies: ["BulwarkHTTP2", "BulwarkTestKit", nioCore],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkWireTests",
+      dependencies: ["BulwarkWire", "BulwarkHTTP2", "BulwarkCore", "BulwarkTestKit", nioCore],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkSimulationTests",
+      dependencies: ["BulwarkWire", "BulwarkHTTP2", "BulwarkCore", "BulwarkTestKit", nioCore],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkTransportTests",
+      dependencies: ["BulwarkTransport", "BulwarkWire", "BulwarkCore", nioCore, nioPosix, nioEmbedded],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkProtobufTests",
+      dependencies: ["BulwarkProtobuf", "BulwarkCore", nioCore],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkCodeGenTests",
+      dependencies: [
+        "BulwarkCodeGen",
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "SwiftProtobufPluginLibrary", package: "swift-protobuf"),
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "ConsensusServiceTests",
+      dependencies: ["ConsensusService", "Bulwark"],
+      path: "Examples/Tests/ConsensusServiceTests",
+      swiftSettings: settings
+    ),
+  ]
+)
