@@ -105,7 +105,10 @@ let package = Package(
     .plugin(
       name: "GenerateBulwark",
       capability: .command(
-        intent: .custom(verb: "generate-bulwark", description: "Generates Swift from a package's .proto files."),
+        intent: .custom(
+          verb: "generate-bulwark",
+          description: "Generates Swift from a package's .proto files."
+        ),
         permissions: [.writeToPackageDirectory(reason: "Writes the generated Swift beside your sources.")]
       ),
       dependencies: ["protoc-gen-bulwark"]

@@ -1,0 +1,87 @@
+import Synchronization
+
+/// Who is at the other end of a connection.
+public struct Peer: Hashable, Sendable, CustomStringConvertible {
+  /// The peer's address, for example `ipv4:127.0.0.1:50051`, `ipv6:[::1]:50051` or `unix:/run/node.sock`.
+  public let address: String
+
+  /// Creates a peer from its address.
+  public init(address: String) {
+    self.address = address
+  }
+
+  public var description: String { self.address }
+}
+
+/// What a server handler knows of its call, and the metadata it answers with.
+///
+/// Safe to use from any task, at any time; after the call has ended changes have no effect.
+public final class CallContext: Sendable {
+  private struct ResponseMetadata {
+    var initial = Metadata()
+    var trailing = Metadata()
+  }
+
+  /// The method that was called.
+  public let method: MethodDescriptor
+
+  /// The metadata that the client sent, without gRPC's own headers.
+  public let metadata: Metadata
+
+  /// The client.
+  public let peer: Peer
+
+  /// When the call runs out of time, or nil if the client set no deadline.
+  public let deadline: MonotonicInstant?
+
+  private let time: TimeSource
+  private let response = Mutex(ResponseMetadata())
+
+  /// Creates a context; servers and tests do.
+  public init(
+    method: MethodDescriptor,
+    metadata: Metadata,
+    peer: Peer,
+    deadline: MonotonicInstant?,
+    time: TimeSource
+  ) {
+    self.method = method
+    self.metadata = metadata
+    self.peer = peer
+    self.deadline = deadline
+    self.time = time
+  }
+
+  /// The context of the call whose handler this task runs for, or nil outside handlers.
+  ///
+  /// Client calls read it: a call made inside a handler never outlives the handler's own deadline.
+  @TaskLocal public static var current: CallContext?
+
+  /// How much time is left: nil without a deadline, zero once it has passed.
+  public var timeRemaining: Duration? {
+    self.deadline.map { Swift.max(.zero, self.time.now.duration(to: $0)) }
+  }
+
+  /// Adds a text pair to the initial metadata. Without effect once the first response was sent.
+  public func addInitialMetadata(_ value: String, for name: String) {
+    self.response.withLock { $0.initial.add(value, for: name) }
+  }
+
+  /// Adds a binary pair to the initial metadata. Without effect once the first response was sent.
+  public func addInitialMetadata(binary value: [UInt8], for name: String) {
+    self.response.withLock { $0.initial.add(binary: value, for: name) }
+  }
+
+  /// Adds a text pair to the trailing metadata.
+  public func addTrailingMetadata(_ value: String, for name: String) {
+    self.response.withLock { $0.trailing.add(value, for: name) }
+  }
+
+  /// Adds a binary pair to the trailing metadata.
+  public func addTrailingMetadata(binary value: [UInt8], for name: String) {
+    self.response.withLock { $0.trailing.add(binary: value, for: name) }
+  }
+
+  package var initialMetadata: Metadata { self.response.withLock { $0.initial } }
+  package var trailingMetadata: Metadata { self.response.withLock { $0.trailing } }
+}

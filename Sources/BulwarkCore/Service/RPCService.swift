@@ -1,0 +1,65 @@
+public import struct NIOCore.ByteBuffer
+
+/// A group of methods that a server can serve. Generated protocols refine it and implement it.
+public protocol RPCService: Sendable {
+  /// Adds a handler for each method of the service.
+  func register(in registry: inout ServiceRegistry)
+}
+
+/// A unary handler below the codec.
+///
+/// Any error may be thrown: an ``RPCError`` travels to the client, everything else becomes UNKNOWN.
+public typealias UnaryHandler = @Sendable (ByteBuffer, CallContext) async throws -> ByteBuffer
+
+/// A streaming handler below the codec. The call ends when it returns or throws.
+public typealias StreamHandler =
+  @Sendable (any MessageSource, any MessageSink, CallContext) async throws -> Void
+
+/// Where the handler of a method runs.
+public enum HandlerExecution: Hashable, Sendable {
+  /// On the event loop of the call's connection: no thread switch. For handlers that do not compute or block.
+  case onLoop
+  /// On the global concurrent executor: for handlers that compute (signature checks, block verification).
+  case offLoop
+}
+
+/// A method that a server serves: built once, looked up for each call.
+public struct MethodEntry: Sendable {
+  /// The two shapes of a handler; unary is a path of its own, not a stream of one message.
+  public enum Handler: Sendable {
+    /// One message in, one message out.
+    case unary(UnaryHandler)
+    /// Any other kind.
+    case stream(StreamHandler)
+  }
+
+  /// The method.
+  public let descriptor: MethodDescriptor
+
+  /// What runs when it is called.
+  public let handler: Handler
+
+  /// Where it runs.
+  public internal(set) var execution: HandlerExecution
+}
+
+// MARK: - Off the loop
+
+extension RPCService {
+  /// The same service with these methods run on the global executor instead of a connection's event loop.
+  ///
+  /// For methods that compute: on the loop they would hold up every call of the connections that share it.
+  public func offLoop(_ methods: MethodDescriptor...) -> some RPCService {
+    OffLoopService(base: self, methods: Set(methods))
+  }
+}
+
+private struct OffLoopService<Base: RPCService>: RPCService {
+  let base: Base
+  let methods: Set<MethodDescriptor>
+
+  func register(in registry: inout ServiceRegistry) {
+    self.base.register(in: &registry)
+    registry.setExecution(.offLoop, of: self.methods)
+  }
+}

@@ -1,0 +1,99 @@
+import struct NIOCore.ByteBuffer
+
+/// The methods of a server while it is being put together.
+///
+/// Registering a path twice replaces the earlier handler; ``ServiceRegistry/entries`` keeps one entry per path.
+public struct ServiceRegistry: Sendable {
+  private var byPath: [String: MethodEntry] = [:]
+
+  /// Creates an empty registry.
+  public init() {}
+
+  /// The registered methods, in the order of their paths.
+  public var entries: [MethodEntry] {
+    self.byPath.values.sorted { $0.descriptor.path < $1.descriptor.path }
+  }
+
+  /// Registers a handler below the codec.
+  public mutating func register(
+    _ descriptor: MethodDescriptor,
+    execution: HandlerExecution = .onLoop,
+    handler: MethodEntry.Handler
+  ) {
+    self.byPath[descriptor.path] = MethodEntry(descriptor: descriptor, handler: handler, execution: execution)
+  }
+
+  /// Registers a handler of one request and one response.
+  public mutating func unary<Request, Response>(
+    _ method: RPCMethod<Request, Response>,
+    _ body: @escaping @Sendable (Request, CallContext) async throws -> Response
+  ) {
+    self.register(
+      method.descriptor,
+      handler: .unary { message, context in
+        try method.response.encoded(await body(method.request.decode(message), context))
+      }
+    )
+  }
+
+  /// Registers a handler of many requests and one response.
+  public mutating func clientStreaming<Request, Response>(
+    _ method: RPCMethod<Request, Response>,
+    _ body: @escaping @Sendable (RequestStream<Request>, CallContext) async throws -> Response
+  ) {
+    self.register(
+      method.descriptor,
+      handler: .stream { source, sink, context in
+        let response = try await body(RequestStream(source, method.request), context)
+        try await sink.write(method.response.encoded(response))
+      }
+    )
+  }
+
+  /// Registers a handler of one request and many responses.
+  public mutating func serverStreaming<Request, Response>(
+    _ method: RPCMethod<Request, Response>,
+    _ body: @escaping @Sendable (Request, ResponseWriter<Response>, CallContext) async throws -> Void
+  ) {
+    self.register(
+      method.descriptor,
+      handler: .stream { source, sink, context in
+        let request = try await source.onlyMessage(method.request)
+        try await body(request, ResponseWriter(sink, method.response), context)
+      }
+    )
+  }
+
+  /// Registers a handler of many requests and many responses.
+  public mutating func bidirectional<Request, Response>(
+    _ method: RPCMethod<Request, Response>,
+    _ body:
+      @escaping @Sendable (RequestStream<Request>, ResponseWriter<Response>, CallContext) async throws -> Void
+  ) {
+    self.register(
+      method.descriptor,
+      handler: .stream { source, sink, context in
+        try await body(RequestStream(source, method.request), ResponseWriter(sink, method.response), context)
+      }
+    )
+  }
+
+  mutating func setExecution(_ execution: HandlerExecution, of descriptors: Set<MethodDescriptor>) {
+    for descriptor in descriptors {
+      self.byPath[descriptor.path]?.execution = execution
+    }
+  }
+}
+
+extension MessageSource {
+  /// The one request of a server-streaming call; none and two are UNIMPLEMENTED, as the gRPC status table says.
+  fileprivate func onlyMessage<Message>(_ codec: MessageCodec<Message>) async throws(RPCError) -> Message {
+    guard let message = try await self.next() else {
+      throw RPCError(code: .unimplemented, message: "the call needs one request message, none was sent")
+    }
+    guard try await self.next() == nil else {
+      throw RPCError(code: .unimplemented, message: "the call takes one request message, more were sent")
+    }
+    return try codec.decode(message)
+  }
+}
