@@ -1,0 +1,112 @@
+/// The header fields received since the last read, copied once into a flat array.
+///
+/// A header block may span several reads; only one is in progress at a time (RFC 9113, section 4.3), so what is
+/// pending is always at the end. A block above the limits is counted on, but nothing more of it is kept: nghttp2
+/// has to decode it whole for the sake of the compression state.
+struct InboundFields: Sendable {
+  /// What the block in progress has come to.
+  struct Block: Sendable {
+    var stream: HTTP2StreamID
+    var firstField: Int
+    var firstByte: Int
+    var listSize = 0
+    var fieldCount = 0
+    /// True for a 1xx status.
+    var isInformational = false
+  }
+
+  private(set) var bytes: [UInt8] = []
+  private(set) var fields: [HTTP2Field] = []
+  private(set) var block: Block?
+  let maxListSize: Int
+  let maxFields: Int
+
+  init(limits: HTTP2Limits) {
+    self.maxListSize = limits.maxHeaderListBytes
+    self.maxFields = limits.maxHeaderFields
+  }
+
+  /// Forgets the blocks that were handed up, and moves the one in progress to the front.
+  mutating func discardDelivered() {
+    guard var block = self.block else {
+      self.bytes.removeAll(keepingCapacity: true)
+      self.fields.removeAll(keepingCapacity: true)
+      return
+    }
+    let shift = block.firstByte
+    self.bytes.removeFirst(shift)
+    self.fields.removeFirst(block.firstField)
+    for index in self.fields.indices {
+      let field = self.fields[index]
+      self.fields[index] = HTTP2Field(
+        name: field.name.lowerBound - shift..<field.name.upperBound - shift,
+        value: field.value.lowerBound - shift..<field.value.upperBound - shift
+      )
+    }
+    block.firstField = 0
+    block.firstByte = 0
+    self.block = block
+  }
+
+  mutating func beginBlock(stream: HTTP2StreamID) {
+    self.block = Block(stream: stream, firstField: self.fields.count, firstByte: self.bytes.count)
+  }
+
+  mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
+    guard var block = self.block else { return }
+    // Each part is at most 64 KiB and the parts of a block are bounded by CONTINUATION frames; no overflow.
+    block.listSize += name.count + value.count + 32
+    block.fieldCount += 1
+    if block.listSize <= self.maxListSize && block.fieldCount <= self.maxFields {
+      if name.elementsEqual(":status".utf8) {
+        block.isInformational = value.first == UInt8(ascii: "1")
+      }
+      let start = self.bytes.count
+      self.bytes.append(contentsOf: name)
+      self.bytes.append(contentsOf: value)
+      let middle = start + name.count
+      self.fields.append(HTTP2Field(name: start..<middle, value: middle..<self.bytes.count))
+    }
+    self.block = block
+  }
+
+  /// Ends the block in progress. If `keep` is false, or it is above the limits, its fields are gone.
+  mutating func endBlock(keep: Bool) -> Block? {
+    defer { self.block = nil }
+    guard let block = self.block else { return nil }
+    if !keep || self.rejection(of: block) != nil {
+      self.bytes.removeSubrange(block.firstByte...)
+      self.fields.removeSubrange(block.firstField...)
+    }
+    return block
+  }
+
+  /// The limit that a block has broken.
+  func rejection(of block: Block) -> HTTP2RequestRejection? {
+    if block.fieldCount > self.maxFields {
+      return .tooManyFields(count: block.fieldCount, limit: self.maxFields)
+    }
+    if block.listSize > self.maxListSize {
+      return .headerListTooLarge(bytes: block.listSize, limit: self.maxListSize)
+    }
+    return nil
+  }
+
+  /// What is wrong with a complete request's pseudo-header fields.
+  func rejection(ofRequest fields: Range<Int>) -> HTTP2RequestRejection? {
+    var hasScheme = false
+    var hasPath = false
+    for field in self.fields[fields] {
+      let name = self.bytes[field.name]
+      // Pseudo-header fields come first (RFC 9113, section 8.3); nghttp2 sees to it.
+      guard name.first == UInt8(ascii: ":") else { break }
+      if name.elementsEqual(":scheme".utf8) {
+        hasScheme = RequestTarget.isSchemeValid(self.bytes[field.value])
+      } else if name.elementsEqual(":path".utf8) {
+        hasPath = RequestTarget.isPathValid(self.bytes[field.value])
+      }
+    }
+    guard hasPath else { return .invalidPath }
+    return hasScheme ? nil : .invalidScheme
+  }
+}
