@@ -153,7 +153,7 @@ let package = Package(
     ),
     .executableTarget(
       name: "bench-client",
-      dependencies: ["BenchEcho", "Bulwark", arguments],
+      dependencies: ["BenchEcho", "Bulwark", arguments, nioCore],
       path: "Examples/bench-client",
       swiftSettings: settings
     ),

@@ -24,3 +24,10 @@ extension [UInt8]: HTTP2FieldText {
     bytes.append(contentsOf: self)
   }
 }
+
+extension ArraySlice<UInt8>: HTTP2FieldText {
+  /// Bytes are appended as they are.
+  public func appendFieldBytes(to bytes: inout [UInt8]) {
+    bytes.append(contentsOf: self)
+  }
+}

@@ -114,6 +114,12 @@ extension HTTP2Session {
   public final func queuedBytes(_ stream: HTTP2StreamID) -> Int {
     self.streams[stream]?.outbound.count ?? 0
   }
+
+  /// True while this stream's send queue has been above the high-water mark (256 KiB) and not below the low-water
+  /// mark (64 KiB) since: a writer should wait for ``HTTP2Event/streamWritable(stream:)``.
+  public final func isBackedUp(_ stream: HTTP2StreamID) -> Bool {
+    self.streams[stream]?.isAboveHighWater ?? false
+  }
 }
 
 // MARK: - Entering nghttp2

@@ -1,5 +1,7 @@
 #include "bulwark_nghttp2.h"
 
+#include <nghttp2/nghttp2.h>
+
 // A distribution may carry the fixes under an old version number (Debian 12
 // ships 1.52.0 with both), so the version macro cannot tell whether they are
 // there, and the preprocessor cannot ask for a function. Overloads can: each

@@ -48,11 +48,11 @@ extension CallInvoker {
     }
     stream.finishRequests()
     guard let message = try await stream.next() else {
-      throw RPCError(code: .internalError, message: "the server ended the call without a response message")
+      throw RPCError(code: .unimplemented, message: "the server ended the call without a response message")
     }
     let metadata = try await stream.initialMetadata()
     guard try await stream.next() == nil else {
-      throw RPCError(code: .internalError, message: "the server sent more than one response message")
+      throw RPCError(code: .unimplemented, message: "the server sent more than one response message")
     }
     return Response(
       message: try method.response.decode(message),

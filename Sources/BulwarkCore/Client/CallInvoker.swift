@@ -50,6 +50,8 @@ public struct Response<Message: Sendable>: Sendable {
   }
 }
 
+extension Response: Equatable where Message: Equatable {}
+
 /// A streaming call on the client, below the codec.
 ///
 /// It ends exactly once: with the peer's status, an error, or ``cancel()``.

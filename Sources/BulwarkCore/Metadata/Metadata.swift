@@ -168,3 +168,10 @@ extension Metadata: CustomStringConvertible {
       ) + "]"
   }
 }
+
+extension Metadata {
+  /// The length of all names and values together.
+  package var byteCount: Int {
+    self.indices.reduce(0) { $0 + self.nameBytes(at: $1).count + self.valueBytes(at: $1).count }
+  }
+}

@@ -1,0 +1,3 @@
+// The umbrella: what a user imports.
+@_exported import BulwarkCore
+@_exported import BulwarkTransport

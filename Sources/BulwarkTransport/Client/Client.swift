@@ -1,0 +1,129 @@
+public import BulwarkCore
+import BulwarkWire
+public import NIOCore
+public import NIOPosix
+
+/// A gRPC client: one connection to one endpoint, opened by the first call and kept open.
+///
+///     let client = Client(to: .tcp(host: "127.0.0.1", port: 50051))
+///     let consensus = ConsensusServiceClient(client)
+///     let receipt = try await consensus.submitVote(request, timeout: .milliseconds(200))
+///
+/// Safe to use from any task. When the connection is lost it is made anew, with gRPC's backoff. Calls above the
+/// server's stream limit wait in order, within their deadlines. Close it when it is no longer needed; letting it
+/// go closes it too, as soon as its calls have ended.
+public final class Client: CallInvoker, Sendable {
+  private let core: NIOLoopBoundBox<ClientCore>
+  private let eventLoop: any EventLoop
+  private let limits: WireLimits
+
+  /// Runs tasks on the client's event loop. A caller that prefers it spares each call two thread switches;
+  /// in return it must not compute or block:
+  ///
+  ///     Task(executorPreference: client.executor) { try await consensus.getStatus(request) }
+  public let executor: any TaskExecutor
+
+  /// Creates a client; it connects when the first call is made.
+  ///
+  /// - Parameters:
+  ///   - endpoint: the server.
+  ///   - configuration: bounds and time limits.
+  ///   - eventLoopGroup: where one loop is taken from, for everything this client does.
+  public init(
+    to endpoint: Endpoint,
+    configuration: ClientConfiguration = ClientConfiguration(),
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+  ) {
+    let eventLoop = eventLoopGroup.any()
+    self.eventLoop = eventLoop
+    self.limits = configuration.limits
+    self.executor = EventLoopExecutor(eventLoop)
+    let core = ClientCore(endpoint: endpoint, configuration: configuration, eventLoop: eventLoop)
+    self.core = .makeBoxSendingValue(core, eventLoop: eventLoop)
+  }
+
+  deinit {
+    let core = self.core
+    self.eventLoop.execute {
+      core.value.close(nil)
+    }
+  }
+
+  /// Takes no new calls, lets the open ones end, and returns when the connection is closed.
+  ///
+  /// Calls that wait for the connection fail with UNAVAILABLE. Open calls are bounded by their own deadlines.
+  public func close() async {
+    await withCheckedContinuation { continuation in
+      self.onLoop { $0.close(continuation) }
+    }
+  }
+
+  public func unary(
+    _ method: MethodDescriptor,
+    _ message: ByteBuffer,
+    _ options: CallOptions
+  ) async throws(RPCError) -> Response<ByteBuffer> {
+    let receiver = UnaryReceiver()
+    let call = ClientCall(
+      request: self.request(method, options),
+      onlyMessage: message,
+      waitForReady: options.waitForReady,
+      receiver: receiver
+    )
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        receiver.continuation = continuation
+        self.onLoop { $0.start(call) }
+      }
+    } onCancel: {
+      self.onLoop { $0.cancel(call) }
+    }
+    return try result.get()
+  }
+
+  public func stream(
+    _ method: MethodDescriptor,
+    _ options: CallOptions,
+    onlyRequest: ByteBuffer?
+  ) -> any ClientStream {
+    let request = self.request(method, options)
+    let link = ClientStreamCall.Link(self.core, self.eventLoop)
+    let stream = ClientStreamCall(link: link, maxMessageBytes: request.maxResponseBytes)
+    let call = ClientCall(
+      request: request,
+      onlyMessage: onlyRequest,
+      waitForReady: options.waitForReady,
+      receiver: stream
+    )
+    link.attach(call)
+    self.onLoop { $0.start(call) }
+    return stream
+  }
+
+  private func request(_ method: MethodDescriptor, _ options: CallOptions) -> ClientRequest {
+    let own = options.timeout.map { MonotonicInstant.now().advanced(by: $0) }
+    let inherited = CallContext.current?.deadline
+    let deadline: MonotonicInstant? =
+      switch (own, inherited) {
+      case (let own?, let inherited?): min(own, inherited)
+      case (let own, let inherited): own ?? inherited
+      }
+    return ClientRequest(
+      method: method,
+      metadata: options.metadata,
+      deadline: deadline,
+      maxResponseBytes: options.maxResponseBytes ?? self.limits.maxReceiveMessageBytes
+    )
+  }
+
+  private func onLoop(_ body: @escaping @Sendable (ClientCore) -> Void) {
+    if self.eventLoop.inEventLoop {
+      body(self.core.value)
+    } else {
+      let core = self.core
+      self.eventLoop.execute {
+        body(core.value)
+      }
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import BulwarkCore
+import BulwarkHTTP2
+import BulwarkWire
+import NIOCore
+
+/// What is told how a call goes, on the client's event loop.
+protocol ClientCallReceiver: AnyObject, Sendable {
+  func answered(_ response: Response<ByteBuffer>)
+  func received(metadata: Metadata)
+  func received(bytes: ByteBuffer)
+  func finished(trailing: Metadata)
+  func failed(_ error: RPCError)
+  /// The call has its stream; what was written so far can be sent.
+  func opened()
+  func writable(isBackedUp: Bool)
+}
+
+/// A call of a client, from the moment it is made to its end.
+///
+/// `@unchecked Sendable`: it is made on the caller's thread, and from then on its mutable state is read and
+/// written on the client's event loop alone; `ClientCore` is the only one to touch it and checks that it is there.
+final class ClientCall: @unchecked Sendable {
+  enum State {
+    /// Made, and not seen by the loop yet.
+    case new
+    /// Waits for a connection or for room on one.
+    case waiting
+    /// Has a stream.
+    case open(ClientChannelHandler, HTTP2StreamID)
+    case ended
+  }
+
+  let request: ClientRequest
+  let onlyMessage: ByteBuffer?
+  let waitForReady: Bool
+  let receiver: any ClientCallReceiver
+
+  var state = State.new
+  var id: UInt64 = 0
+  /// Whether the call was sent a second time because a server had not processed it.
+  var wasResent = false
+
+  init(
+    request: ClientRequest,
+    onlyMessage: ByteBuffer?,
+    waitForReady: Bool,
+    receiver: any ClientCallReceiver
+  ) {
+    self.request = request
+    self.onlyMessage = onlyMessage
+    self.waitForReady = waitForReady
+    self.receiver = receiver
+  }
+}
+
+/// A unary call's receiver: resumes its caller once.
+///
+/// `@unchecked Sendable`: the continuation is set before the call is handed to the loop, and taken on the loop.
+final class UnaryReceiver: ClientCallReceiver, @unchecked Sendable {
+  var continuation: CheckedContinuation<Result<Response<ByteBuffer>, RPCError>, Never>?
+
+  func answered(_ response: Response<ByteBuffer>) {
+    self.continuation.take()?.resume(returning: .success(response))
+  }
+
+  func failed(_ error: RPCError) {
+    self.continuation.take()?.resume(returning: .failure(error))
+  }
+
+  // A unary call has its answer in one piece.
+  func received(metadata: Metadata) {}
+  func received(bytes: ByteBuffer) {}
+  func finished(trailing: Metadata) {}
+  func opened() {}
+  func writable(isBackedUp: Bool) {}
+}

@@ -1,0 +1,30 @@
+public import BulwarkHTTP2
+public import BulwarkWire
+
+/// How a client runs.
+public struct ClientConfiguration: Sendable {
+  /// The bounds of its connection's HTTP/2 layer.
+  public var http2 = HTTP2Limits()
+
+  /// The bounds of its connection's gRPC layer; the receive limit is the default of every call.
+  public var limits = WireLimits()
+
+  /// The delays between attempts to connect.
+  public var backoff = ConnectionBackoff()
+
+  /// How long one attempt to connect may take. Default 20 s, as in gRPC's backoff document.
+  public var connectTimeout: Duration = .seconds(20)
+
+  /// How many calls may wait for a connection, or for room on it. One above fails at once with
+  /// RESOURCE_EXHAUSTED. Default 10,000.
+  public var maxWaitingCalls = 10_000
+
+  /// What the server sees as `:authority`; nil for the endpoint's host and port.
+  public var authority: String?
+
+  /// What the server sees as `user-agent`.
+  public var userAgent = "bulwark-swift"
+
+  /// The defaults.
+  public init() {}
+}

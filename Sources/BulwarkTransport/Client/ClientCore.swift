@@ -1,0 +1,342 @@
+import BulwarkCore
+import BulwarkHTTP2
+import BulwarkWire
+import DequeModule
+import NIOCore
+import NIOPosix
+
+/// A client on its event loop: the calls that wait, the connection they go to, and the deadlines of all of them.
+///
+/// Made anywhere, then used on its loop only.
+final class ClientCore: ClientConnectionOwner {
+  private let endpoint: Endpoint
+  private let configuration: ClientConfiguration
+  private let eventLoop: any EventLoop
+
+  private var machine: ChannelMachine
+  /// Calls that wait for a connection or for room; those that have ended are skipped when they come up.
+  private var waiting = Deque<ClientCall>()
+  private var waitingCount = 0
+  private var calls: [UInt64: ClientCall] = [:]
+  private var deadlines = DeadlineTable<UInt64>()
+  private var nextID: UInt64 = 0
+
+  /// The connection that takes new calls.
+  private var current: ClientChannelHandler?
+  /// Every connection that is not closed, the ones that only finish their calls included.
+  private var live: [ObjectIdentifier: ClientChannelHandler] = [:]
+  private var connectionsBeingMade = 0
+  private var closeWaiters: [CheckedContinuation<Void, Never>] = []
+
+  private var deadlineTimer: DeadlineTimer?
+  private var backoffTimer: DeadlineTimer?
+
+  init(endpoint: Endpoint, configuration: ClientConfiguration, eventLoop: any EventLoop) {
+    self.endpoint = endpoint
+    self.configuration = configuration
+    self.eventLoop = eventLoop
+    self.machine = ChannelMachine(backoff: configuration.backoff)
+  }
+
+  // MARK: - Calls
+
+  func start(_ call: ClientCall) {
+    guard case .new = call.state else {
+      call.receiver.failed(.cancelledByCaller)
+      return
+    }
+    self.nextID += 1
+    call.id = self.nextID
+    self.calls[call.id] = call
+    if let deadline = call.request.deadline {
+      guard deadline > .now() else {
+        self.end(call, .deadlineExceeded)
+        return
+      }
+      self.deadlines.insert(call.id, at: deadline)
+      self.armDeadlineTimer()
+    }
+    self.route(call)
+  }
+
+  private func route(_ call: ClientCall) {
+    switch self.machine.call(waitForReady: call.waitForReady) {
+    case .send:
+      if self.waitingCount == 0, let current = self.current, current.hasRoom {
+        self.open(call, on: current)
+      } else {
+        self.enqueue(call)
+      }
+    case .connect:
+      self.enqueue(call)
+      self.connect()
+    case .wait:
+      self.enqueue(call)
+    case .fail(let error):
+      self.end(call, error)
+    }
+  }
+
+  private func enqueue(_ call: ClientCall) {
+    guard self.waitingCount < self.configuration.maxWaitingCalls else {
+      self.end(call, .tooManyWaiting(limit: self.configuration.maxWaitingCalls))
+      return
+    }
+    call.state = .waiting
+    self.waiting.append(call)
+    self.waitingCount += 1
+  }
+
+  private func open(_ call: ClientCall, on handler: ClientChannelHandler) {
+    do throws(RPCError) {
+      guard let stream = try handler.start(call) else {
+        self.enqueue(call)
+        return
+      }
+      call.state = .open(handler, stream)
+      call.receiver.opened()
+    } catch {
+      self.end(call, error)
+    }
+  }
+
+  /// The caller wants no answer any more.
+  func cancel(_ call: ClientCall) {
+    switch call.state {
+    case .new:
+      // `start` is on its way, and answers.
+      call.state = .ended
+    case .waiting, .open:
+      self.drop(call, .cancelledByCaller)
+    case .ended:
+      break
+    }
+  }
+
+  /// Ends a call from this side.
+  private func drop(_ call: ClientCall, _ error: RPCError) {
+    if case .open(let handler, let stream) = call.state {
+      handler.cancel(stream)
+    }
+    self.end(call, error)
+  }
+
+  private func end(_ call: ClientCall, _ error: RPCError?) {
+    if case .waiting = call.state {
+      self.waitingCount -= 1
+      self.compactWaiting()
+    }
+    call.state = .ended
+    self.calls[call.id] = nil
+    self.deadlines.remove(call.id)
+    if let error {
+      call.receiver.failed(error)
+    }
+  }
+
+  func send(_ call: ClientCall, from messages: OutboundMessages) {
+    guard case .open(let handler, let stream) = call.state else { return }
+    handler.send(stream, from: messages)
+  }
+
+  func consumed(_ call: ClientCall, bytes: Int) {
+    guard case .open(let handler, let stream) = call.state else { return }
+    handler.consumed(stream, bytes: bytes)
+  }
+
+  func callEnded(_ call: ClientCall, _ failure: ClientFailure?) {
+    guard let failure else {
+      self.end(call, nil)
+      return
+    }
+    if failure.isUnprocessed, call.onlyMessage != nil, !call.wasResent, !self.machine.isClosed {
+      call.wasResent = true
+      call.state = .new
+      self.route(call)
+      return
+    }
+    // The server's own clock may have run out first; to the caller it is one and the same deadline.
+    let hasRunOut = call.request.deadline.map { $0 <= .now() } ?? false
+    self.end(call, failure.error.code == .cancelled && hasRunOut ? .deadlineExceeded : failure.error)
+  }
+
+  // MARK: - Deadlines
+
+  private func armDeadlineTimer() {
+    let timer =
+      self.deadlineTimer
+      ?? DeadlineTimer(on: self.eventLoop) { [weak self] in
+        self?.deadlinesReached()
+      }
+    self.deadlineTimer = timer
+    timer.update(self.deadlines.earliest)
+  }
+
+  private func deadlinesReached() {
+    let now = MonotonicInstant.now()
+    while let id = self.deadlines.popExpired(now: now) {
+      if let call = self.calls[id] {
+        self.drop(call, .deadlineExceeded)
+      }
+    }
+    self.armDeadlineTimer()
+  }
+
+  // MARK: - Waiting calls
+
+  private func serveWaiting() {
+    while let current = self.current, current.hasRoom, let call = self.waiting.popFirst() {
+      guard case .waiting = call.state else { continue }
+      self.waitingCount -= 1
+      self.open(call, on: current)
+    }
+  }
+
+  /// Ended calls leave the queue when they come up; if they are most of it, now.
+  private func compactWaiting() {
+    guard self.waiting.count > 64, self.waiting.count > 2 * self.waitingCount else { return }
+    self.waiting.removeAll { if case .waiting = $0.state { false } else { true } }
+  }
+
+  private func failWaiting(_ error: RPCError, onlyFailFast: Bool) {
+    for call in self.waiting where !(onlyFailFast && call.waitForReady) {
+      if case .waiting = call.state {
+        self.end(call, error)
+      }
+    }
+  }
+
+  // MARK: - Connecting
+
+  private func connect() {
+    self.connectionsBeingMade += 1
+    let connection = ClientConnection(
+      authority: self.configuration.authority ?? self.endpoint.authority,
+      userAgent: self.configuration.userAgent,
+      http2Limits: self.configuration.http2,
+      limits: self.configuration.limits,
+      now: .now()
+    )
+    let handler = ClientChannelHandler(connection: connection, eventLoop: self.eventLoop, owner: self)
+    self.live[ObjectIdentifier(handler)] = handler
+    let bound = NIOLoopBound(handler, eventLoop: self.eventLoop)
+    let bootstrap = ClientBootstrap(group: self.eventLoop)
+      .connectTimeout(TimeAmount(self.configuration.connectTimeout))
+      .channelOption(.maxMessagesPerRead, value: 1)
+      .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 * 1024))
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(bound.value)
+        }
+      }
+    let channel =
+      switch self.endpoint {
+      case .tcp(let host, let port):
+        bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: port)
+      case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+      }
+    let core = NIOLoopBound(self, eventLoop: self.eventLoop)
+    channel.whenComplete { result in
+      core.value.connectCompleted(bound.value, result)
+    }
+  }
+
+  private func connectCompleted(_ handler: ClientChannelHandler, _ result: Result<any Channel, any Error>) {
+    self.connectionsBeingMade -= 1
+    switch result {
+    case .success(let channel):
+      if self.machine.isClosed {
+        channel.close(promise: nil)
+      }
+    case .failure(let error):
+      self.live[ObjectIdentifier(handler)] = nil
+      self.handle(self.machine.connectFailed("\(self.endpoint): \(error)", jitter: .random(in: -1...1)))
+      self.resumeCloseWaiters()
+    }
+  }
+
+  func connectionReady(_ handler: ClientChannelHandler) {
+    self.machine.connected(now: .now())
+    self.current = handler
+    self.serveWaiting()
+  }
+
+  func connectionHasRoom(_ handler: ClientChannelHandler) {
+    self.serveWaiting()
+  }
+
+  func connectionGoingAway(_ handler: ClientChannelHandler, reason: String) {
+    self.connectionEnded(handler, reason: reason)
+  }
+
+  func connectionClosed(_ handler: ClientChannelHandler, reason: String) {
+    self.live[ObjectIdentifier(handler)] = nil
+    self.connectionEnded(handler, reason: reason)
+    self.resumeCloseWaiters()
+  }
+
+  private func connectionEnded(_ handler: ClientChannelHandler, reason: String) {
+    let reason = "\(self.endpoint): \(reason)"
+    if handler === self.current {
+      self.current = nil
+      self.handle(self.machine.connectionEnded(reason, now: .now(), jitter: .random(in: -1...1)))
+    } else {
+      // Either it was never ready, or it has been replaced; the machine knows.
+      self.handle(self.machine.connectFailed(reason, jitter: .random(in: -1...1)))
+    }
+  }
+
+  private func handle(_ action: ChannelMachine.OnFailure) {
+    switch action {
+    case .doNothing:
+      break
+    case .connect:
+      self.connect()
+    case .backOff(let delay, failing: let error):
+      self.failWaiting(error, onlyFailFast: true)
+      let timer = DeadlineTimer(on: self.eventLoop) { [weak self] in
+        guard let self, self.machine.backoffElapsed() else { return }
+        self.connect()
+      }
+      self.backoffTimer = timer
+      timer.update(MonotonicInstant.now().advanced(by: delay))
+    }
+  }
+
+  // MARK: - Closing
+
+  /// Takes no new calls; closes each connection when its calls have ended.
+  func close(_ waiter: CheckedContinuation<Void, Never>?) {
+    if let waiter {
+      self.closeWaiters.append(waiter)
+    }
+    if !self.machine.isClosed {
+      self.machine.close()
+      self.backoffTimer?.stop()
+      self.failWaiting(.clientClosed, onlyFailFast: false)
+      self.current = nil
+      for handler in self.live.values {
+        handler.beginShutdown()
+      }
+    }
+    self.resumeCloseWaiters()
+  }
+
+  private func resumeCloseWaiters() {
+    guard self.live.isEmpty, self.machine.isClosed else { return }
+    self.deadlineTimer?.stop()
+    for waiter in self.closeWaiters {
+      waiter.resume()
+    }
+    self.closeWaiters = []
+  }
+}
+
+extension RPCError {
+  static func tooManyWaiting(limit: Int) -> RPCError {
+    RPCError(
+      code: .resourceExhausted,
+      message: "\(limit) calls are waiting for the connection already, which is the limit"
+    )
+  }
+}

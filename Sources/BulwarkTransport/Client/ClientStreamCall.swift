@@ -1,0 +1,175 @@
+import BulwarkCore
+import BulwarkHTTP2
+import BulwarkWire
+import NIOCore
+import Synchronization
+
+/// A streaming call of a client: what its caller holds, and what its connection tells.
+///
+/// Safe from any thread.
+final class ClientStreamCall: ClientStream {
+  private struct State {
+    var trailing = Metadata()
+    var hasEnded = false
+  }
+
+  private let state = Mutex(State())
+  private let metadata = Promise<Metadata>()
+  private let inbound: InboundMessages
+  private let outbound: OutboundMessages
+  private let link: Link
+
+  /// The way from the caller to the client's loop.
+  final class Link: Sendable {
+    private let core: NIOLoopBoundBox<ClientCore>
+    private let eventLoop: any EventLoop
+    private let call = Mutex<ClientCall?>(nil)
+
+    init(_ core: NIOLoopBoundBox<ClientCore>, _ eventLoop: any EventLoop) {
+      self.core = core
+      self.eventLoop = eventLoop
+    }
+
+    func attach(_ call: ClientCall) {
+      self.call.withLock { $0 = call }
+    }
+
+    /// The call refers to its receiver and back to this link; at the end of the call the ring is cut.
+    func detach() {
+      self.call.withLock { $0 = nil }
+    }
+
+    func onLoop(_ body: @escaping @Sendable (ClientCore, ClientCall) -> Void) {
+      guard let call = self.call.withLock({ $0 }) else { return }
+      if self.eventLoop.inEventLoop {
+        body(self.core.value, call)
+      } else {
+        self.eventLoop.execute {
+          body(self.core.value, call)
+        }
+      }
+    }
+  }
+
+  init(link: Link, maxMessageBytes: Int) {
+    self.link = link
+    self.inbound = InboundMessages(maxMessageBytes: maxMessageBytes) { bytes in
+      link.onLoop { $0.consumed($1, bytes: bytes) }
+    }
+    let drain = DrainTarget()
+    self.outbound = OutboundMessages {
+      link.onLoop { core, call in
+        if let messages = drain.messages { core.send(call, from: messages) }
+      }
+    }
+    drain.messages = self.outbound
+  }
+
+  // MARK: - The caller's side
+
+  func next() async throws(RPCError) -> ByteBuffer? {
+    do throws(RPCError) {
+      return try await self.inbound.next()
+    } catch {
+      // Whatever broke the reading, bytes that are no messages included: the peer need not go on.
+      if error != .twoConsumers { self.cancel() }
+      throw error
+    }
+  }
+
+  func write(_ message: ByteBuffer) async throws(RPCError) {
+    do throws(RPCError) {
+      try await self.outbound.write(message)
+    } catch {
+      if error == .cancelledByCaller { self.cancel() }
+      throw error
+    }
+  }
+
+  func finishRequests() {
+    self.outbound.finish()
+  }
+
+  func initialMetadata() async throws(RPCError) -> Metadata {
+    do {
+      return try await self.metadata.value()
+    } catch let error as RPCError {
+      throw error
+    } catch {
+      self.cancel()
+      throw .cancelledByCaller
+    }
+  }
+
+  var trailingMetadata: Metadata { self.state.withLock { $0.trailing } }
+
+  func cancel() {
+    guard !self.state.withLock({ $0.hasEnded }) else { return }
+    self.link.onLoop { $0.cancel($1) }
+  }
+}
+
+// MARK: - The loop's side
+
+extension ClientStreamCall: ClientCallReceiver {
+  func opened() {
+    self.link.onLoop { [outbound] in $0.send($1, from: outbound) }
+  }
+
+  func writable(isBackedUp: Bool) {
+    self.outbound.setBackedUp(isBackedUp)
+  }
+
+  func received(metadata: Metadata) {
+    self.metadata.complete(.success(metadata))
+  }
+
+  func received(bytes: ByteBuffer) {
+    self.inbound.received(bytes)
+  }
+
+  func finished(trailing: Metadata) {
+    self.end(trailing: trailing)
+    self.metadata.complete(.success([:]))
+    self.outbound.fail(.endedByServer)
+    self.inbound.receivedEnd(nil)
+  }
+
+  func failed(_ error: RPCError) {
+    self.end(trailing: error.metadata)
+    self.metadata.complete(.failure(error))
+    self.outbound.fail(error)
+    if error.origin == .local {
+      self.inbound.fail(error)
+    } else {
+      // What came before the server's status is the caller's.
+      self.inbound.receivedEnd(error)
+    }
+  }
+
+  /// A streaming call has its answer in parts.
+  func answered(_ response: Response<ByteBuffer>) {}
+
+  private func end(trailing: Metadata) {
+    self.state.withLock {
+      $0.trailing = trailing
+      $0.hasEnded = true
+    }
+    self.link.detach()
+  }
+}
+
+/// Lets the drain of a sending half find that half, which is made after it.
+///
+/// `@unchecked Sendable`: `messages` is set once, before the drain can be called.
+private final class DrainTarget: @unchecked Sendable {
+  weak var messages: OutboundMessages?
+}
+
+extension RPCError {
+  static let endedByServer = RPCError(
+    code: .cancelled,
+    message: "the server has ended the call",
+    origin: .remote
+  )
+}

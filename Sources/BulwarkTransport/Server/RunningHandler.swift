@@ -1,0 +1,172 @@
+import BulwarkCore
+import BulwarkHTTP2
+import BulwarkWire
+import DequeModule
+import NIOCore
+
+/// A handler that has not returned: its task, and for a streaming call its two halves.
+struct RunningHandler {
+  var task: Task<Void, Never>?
+  var requests: InboundMessages?
+  var responses: OutboundMessages?
+
+  /// The call is over: the handler's task is cancelled, and its streams fail from now on.
+  func cancel(_ error: RPCError) {
+    self.requests?.fail(error)
+    self.responses?.fail(error)
+    self.task?.cancel()
+  }
+}
+
+extension ServerChannelHandler {
+  // MARK: - Unary
+
+  /// Starts the handler of a unary call: one task and nothing else, begun right here on the loop.
+  func startUnary(_ call: ServerCall, _ message: ByteBuffer, on executor: EventLoopExecutor) {
+    guard case .unary(let handler) = call.entry.handler else { return }
+    let completion = CallCompletion(self, call.id)
+    self.handlers[call.id] = RunningHandler()
+    self.start(call, on: executor) {
+      do {
+        let response = try await CallContext.$current.withValue(call.context) {
+          try await handler(message, call.context)
+        }
+        completion.unary(.success(response))
+      } catch {
+        completion.unary(.failure(RPCError(handlerError: error)))
+      }
+    }
+  }
+
+  fileprivate func finishUnary(_ stream: HTTP2StreamID, _ result: Result<ByteBuffer, RPCError>) {
+    switch result {
+    case .success(let message): self.connection.respond(stream, message)
+    case .failure(let error): self.connection.fail(stream, error)
+    }
+    self.handlerReturned(stream)
+  }
+
+  // MARK: - Streams
+
+  func startStream(_ call: ServerCall, on executor: EventLoopExecutor) {
+    guard case .stream(let handler) = call.entry.handler else { return }
+    let completion = CallCompletion(self, call.id)
+    let requests = InboundMessages(maxMessageBytes: self.connection.maxReceiveMessageBytes) {
+      completion.credit($0)
+    }
+    let responses = OutboundMessages {
+      completion.drain()
+    }
+    self.handlers[call.id] = RunningHandler(requests: requests, responses: responses)
+    self.start(call, on: executor) {
+      do {
+        try await CallContext.$current.withValue(call.context) {
+          try await handler(requests, responses, call.context)
+        }
+        completion.stream(nil)
+      } catch {
+        completion.stream(RPCError(handlerError: error))
+      }
+    }
+  }
+
+  fileprivate func finishStream(_ stream: HTTP2StreamID, _ error: RPCError?) {
+    self.drainResponses(stream)
+    if let error {
+      self.connection.fail(stream, error)
+    } else {
+      self.connection.finish(stream)
+    }
+    // A task that outlives the handler may still hold the halves of the stream; they must not hang.
+    self.handlers[stream]?.requests?.fail(.callIsOver)
+    self.handlers[stream]?.responses?.fail(.callIsOver)
+    self.handlerReturned(stream)
+  }
+
+  fileprivate func drainResponses(_ stream: HTTP2StreamID) {
+    guard let responses = self.handlers[stream]?.responses else { return }
+    for message in responses.take().messages {
+      if let error = self.connection.sendMessage(stream, message) {
+        responses.fail(error)
+        break
+      }
+    }
+    responses.setBackedUp(self.connection.isBackedUp(stream))
+    self.needsFlush()
+  }
+
+  fileprivate func credit(_ stream: HTTP2StreamID, _ bytes: Int) {
+    self.connection.consumed(stream, bytes: bytes)
+    self.needsFlush()
+  }
+
+  // MARK: - Both
+
+  /// Runs the body as the call's task, on the loop or off it, and keeps the task until the handler returns.
+  private func start(
+    _ call: ServerCall,
+    on executor: EventLoopExecutor,
+    _ body: @escaping @Sendable @isolated(any) () async -> Void
+  ) {
+    let task =
+      switch call.entry.execution {
+      case .onLoop: Task.immediate(executorPreference: executor, operation: body)
+      case .offLoop: Task(executorPreference: globalConcurrentExecutor, operation: body)
+      }
+    // Most handlers have returned by now, and taken their entry with them.
+    self.handlers[call.id]?.task = task
+  }
+
+  private func handlerReturned(_ stream: HTTP2StreamID) {
+    self.handlers[stream] = nil
+    self.connection.handlerReturned(stream)
+    self.needsFlush()
+    self.endIfOver()
+  }
+}
+
+/// The way back from a handler's task to its connection, from any thread.
+private struct CallCompletion: Sendable {
+  private let handler: NIOLoopBound<ServerChannelHandler>
+  private let eventLoop: any EventLoop
+  private let stream: HTTP2StreamID
+
+  init(_ handler: ServerChannelHandler, _ stream: HTTP2StreamID) {
+    self.handler = NIOLoopBound(handler, eventLoop: handler.eventLoop)
+    self.eventLoop = handler.eventLoop
+    self.stream = stream
+  }
+
+  func unary(_ result: Result<ByteBuffer, RPCError>) {
+    self.onLoop { $0.finishUnary($1, result) }
+  }
+
+  func stream(_ error: RPCError?) {
+    self.onLoop { $0.finishStream($1, error) }
+  }
+
+  func credit(_ bytes: Int) {
+    self.onLoop { $0.credit($1, bytes) }
+  }
+
+  func drain() {
+    self.onLoop { $0.drainResponses($1) }
+  }
+
+  private func onLoop(_ body: @escaping @Sendable (ServerChannelHandler, HTTP2StreamID) -> Void) {
+    if self.eventLoop.inEventLoop {
+      body(self.handler.value, self.stream)
+    } else {
+      self.eventLoop.execute {
+        body(self.handler.value, self.stream)
+      }
+    }
+  }
+}
+
+extension RPCError {
+  static let callIsOver = RPCError(
+    code: .failedPrecondition,
+    message: "the handler of this call has returned"
+  )
+}

@@ -1,0 +1,171 @@
+public import BulwarkCore
+import BulwarkHTTP2
+import BulwarkWire
+public import Logging
+public import NIOCore
+public import NIOPosix
+public import ServiceLifecycle
+import Synchronization
+
+/// A gRPC server: services behind a listening socket.
+///
+///     let server = Server(listening: .tcp(host: "127.0.0.1", port: 50051)) {
+///       Validator()
+///     }
+///     try await server.run()
+///
+/// `run` serves until the server is stopped: by `beginGracefulShutdown`, by the service group that runs it, or by
+/// cancelling its task. Safe to use from any task. A server runs once.
+public final class Server: Service, Sendable {
+  private let endpoint: Endpoint
+  private let configuration: ServerConfiguration
+  private let group: any EventLoopGroup
+  private let logger: Logger
+  private let methods: MethodTable
+  private let connections = ServerConnections()
+  private let address = Promise<Endpoint>()
+  private let stop = StopSignal()
+
+  /// Creates a server; nothing is bound before `run`.
+  ///
+  /// - Parameters:
+  ///   - endpoint: where to listen.
+  ///   - configuration: bounds and time limits.
+  ///   - eventLoopGroup: the loops that connections are spread over; a connection stays on one.
+  ///   - logger: where faults of connections are logged, at debug level.
+  ///   - services: what to serve.
+  public init(
+    listening endpoint: Endpoint,
+    configuration: ServerConfiguration = ServerConfiguration(),
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
+    logger: Logger = Logger(label: "bulwark.server"),
+    @ServiceBuilder services: () -> [any RPCService]
+  ) {
+    self.endpoint = endpoint
+    self.configuration = configuration
+    self.group = eventLoopGroup
+    self.logger = logger
+    var registry = ServiceRegistry()
+    for service in services() {
+      service.register(in: &registry)
+    }
+    self.methods = MethodTable(registry)
+  }
+
+  /// Where the server listens, with the port it was given; suspends until `run` has bound the socket.
+  ///
+  /// - Throws: the error of the bind if that failed.
+  public var listeningEndpoint: Endpoint {
+    get async throws { try await self.address.value() }
+  }
+
+  /// How many connections are open.
+  public var connectionCount: Int { self.connections.count }
+
+  /// Stops the server: no new connections and calls; calls in flight may finish within
+  /// ``ServerConfiguration/gracefulShutdownTimeout``. Returns at once; `run` returns when all is over.
+  public func beginGracefulShutdown() {
+    self.stop.send(.gracefully)
+  }
+
+  /// Binds and serves until the server is stopped.
+  ///
+  /// - Throws: what is wrong with the configuration, or why the socket could not be bound.
+  public func run() async throws {
+    let listener: any Channel
+    do {
+      try self.configuration.http2.validate()
+      listener = try await self.bind()
+    } catch {
+      self.address.complete(.failure(error))
+      throw error
+    }
+    self.address.complete(.success(listener.localAddress.map(Endpoint.init) ?? self.endpoint))
+    let mode = await withTaskCancellationHandler {
+      await withGracefulShutdownHandler {
+        await self.stop.wait()
+      } onGracefulShutdown: {
+        self.beginGracefulShutdown()
+      }
+    } onCancel: {
+      self.stop.send(.now)
+    }
+    try? await listener.close()
+    await self.drain(mode, on: listener.eventLoop)
+  }
+
+  private func bind() async throws -> any Channel {
+    let bootstrap = ServerBootstrap(group: self.group)
+      .serverChannelOption(.backlog, value: self.configuration.backlog)
+      .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+      // One read, one batch of answers: a second read in the same turn would only delay the first batch.
+      .childChannelOption(.maxMessagesPerRead, value: 1)
+      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 * 1024))
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+      }
+    switch self.endpoint {
+    case .tcp(let host, let port):
+      return
+        try await bootstrap
+        .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        .bind(host: host, port: port).get()
+    case .unix(let path):
+      return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
+    }
+  }
+
+  private func accept(_ channel: any Channel) throws {
+    guard self.connections.count < self.configuration.maxConnections else {
+      self.logger.warning(
+        "connection refused: the limit is reached",
+        metadata: ["limit": "\(self.configuration.maxConnections)"]
+      )
+      channel.close(promise: nil)
+      return
+    }
+    let connection = ServerConnection(
+      methods: self.methods,
+      peer: Peer(channel.remoteAddress),
+      http2Limits: self.configuration.http2,
+      limits: self.configuration.limits,
+      time: .system,
+      now: .now()
+    )
+    let handler = ServerChannelHandler(
+      connection: connection,
+      eventLoop: channel.eventLoop,
+      logger: self.logger
+    )
+    let key = self.connections.insert(handler, channel)
+    handler.onEnd = { [connections] in connections.remove(key) }
+    try channel.pipeline.syncOperations.addHandler(handler)
+  }
+
+  /// Lets the calls in flight finish, within the configured times, and returns when every handler has returned
+  /// or the time is up.
+  private func drain(_ mode: StopSignal.Mode, on eventLoop: any EventLoop) async {
+    let grace = mode == .now ? .zero : self.configuration.gracefulShutdownTimeout
+    self.connections.beginShutdown()
+    let abort = eventLoop.scheduleTask(in: TimeAmount(grace)) {
+      self.connections.abortCalls()
+    }
+    let giveUp = eventLoop.scheduleTask(in: TimeAmount(grace + self.configuration.abortTimeout)) {
+      self.connections.closeAll()
+    }
+    await self.connections.waitUntilEmpty()
+    abort.cancel()
+    giveUp.cancel()
+  }
+}
+
+extension Peer {
+  init(_ address: SocketAddress?) {
+    switch address {
+    case .v4(let v4): self.init(address: "ipv4:\(v4.host):\(address?.port ?? 0)")
+    case .v6(let v6): self.init(address: "ipv6:[\(v6.host)]:\(address?.port ?? 0)")
+    case .unixDomainSocket: self.init(address: "unix:\(address?.pathname ?? "")")
+    case nil: self.init(address: "unknown")
+    }
+  }
+}

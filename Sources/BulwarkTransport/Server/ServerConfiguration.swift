@@ -1,0 +1,26 @@
+public import BulwarkHTTP2
+public import BulwarkWire
+
+/// How a server runs. Every default is meant to be safe in production.
+public struct ServerConfiguration: Sendable {
+  /// The bounds of a connection's HTTP/2 layer.
+  public var http2 = HTTP2Limits()
+
+  /// The bounds of a connection's gRPC layer.
+  public var limits = WireLimits()
+
+  /// How many connections are held at once; one above it is closed as soon as it was accepted. Default 10,000.
+  public var maxConnections = 10_000
+
+  /// How long a graceful stop waits for the calls in flight before it cancels them. Default 30 s.
+  public var gracefulShutdownTimeout: Duration = .seconds(30)
+
+  /// How long a stop waits for cancelled handlers to return and for last bytes to go. Default 5 s.
+  public var abortTimeout: Duration = .seconds(5)
+
+  /// How many connections wait in the kernel to be accepted. Default 256.
+  public var backlog: Int32 = 256
+
+  /// The defaults.
+  public init() {}
+}

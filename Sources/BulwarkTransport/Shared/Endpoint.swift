@@ -1,0 +1,55 @@
+import NIOCore
+
+/// Where a server listens or a client connects.
+public enum Endpoint: Hashable, Sendable, CustomStringConvertible {
+  /// A host name or address, and a port; port 0 lets a server have any free one.
+  case tcp(host: String, port: Int)
+  /// The path of a Unix domain socket.
+  case unix(path: String)
+
+  /// `host:port`, `[address]:port` for IPv6, or `unix:path`.
+  public var description: String {
+    switch self {
+    case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    case .unix(let path): "unix:\(path)"
+    }
+  }
+
+  init(_ address: SocketAddress) {
+    if let path = address.pathname, !path.isEmpty {
+      self = .unix(path: path)
+    } else {
+      self = .tcp(host: address.ipAddress ?? "", port: address.port ?? 0)
+    }
+  }
+}
+
+extension Endpoint {
+  /// Reads `host:port`, `[address]:port` or `unix:path`; nil if the text is none of these.
+  public init?(_ text: String) {
+    if text.hasPrefix("unix:"), text.count > 5 {
+      self = .unix(path: String(text.dropFirst(5)))
+      return
+    }
+    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+      return nil
+    }
+    var host = text[..<colon]
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = host.dropFirst().dropLast()
+    } else if host.contains(":") {
+      return nil
+    }
+    guard !host.isEmpty else { return nil }
+    self = .tcp(host: String(host), port: Int(port))
+  }
+
+  /// What a client sends as `:authority`.
+  var authority: String {
+    switch self {
+    case .tcp: self.description
+    // RFC 3986 has no authority for a path; this is what gRPC's other implementations send.
+    case .unix: "localhost"
+    }
+  }
+}

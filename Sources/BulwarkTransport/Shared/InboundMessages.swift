@@ -1,0 +1,156 @@
+import BulwarkCore
+import BulwarkWire
+import NIOCore
+import Synchronization
+
+/// The receiving half of a streaming call: the loop puts bytes in, one consumer takes messages out.
+///
+/// Safe from any thread. A message that is here already is taken without a hop to the loop; the peer's window is
+/// opened in batches.
+final class InboundMessages: MessageSource {
+  private struct State: ~Copyable {
+    var inbox: StreamInbox
+    var credit = 0
+    var waiter: CheckedContinuation<Result<ByteBuffer?, RPCError>, Never>?
+  }
+
+  /// How many consumed bytes are collected before the loop is told, unless the consumer has to wait.
+  private static let creditBatch = 32 * 1024
+
+  private let state: Mutex<State>
+  private let onCredit: @Sendable (Int) -> Void
+
+  /// - Parameter onCredit: told, on the consumer's thread, how many bytes the peer may send again.
+  init(maxMessageBytes: Int, onCredit: @escaping @Sendable (Int) -> Void) {
+    self.state = Mutex(State(inbox: StreamInbox(limit: maxMessageBytes)))
+    self.onCredit = onCredit
+  }
+
+  // MARK: - The loop's side
+
+  func received(_ bytes: ByteBuffer) {
+    self.update { $0.received(bytes) }
+  }
+
+  func receivedEnd(_ error: RPCError?) {
+    self.update { $0.receivedEnd(error) }
+  }
+
+  func fail(_ error: RPCError) {
+    self.update { $0.fail(error) }
+  }
+
+  private func update(_ change: (inout StreamInbox) -> Void) {
+    let (resumption, credit) = self.state.withLock { state in
+      change(&state.inbox)
+      guard let waiter = state.waiter else { return (Resumption?.none, 0) }
+      switch Self.take(&state) {
+      case .wait(let credit):
+        return (nil, credit)
+      case .settled(let result, let credit):
+        state.waiter = nil
+        return (Resumption(waiter: waiter, result: result), credit)
+      }
+    }
+    if credit > 0 {
+      self.onCredit(credit)
+    }
+    resumption?.resume()
+  }
+
+  // MARK: - The consumer's side
+
+  func next() async throws(RPCError) -> ByteBuffer? {
+    let taken = self.state.withLock {
+      $0.waiter == nil ? Self.take(&$0) : .settled(.failure(.twoConsumers), 0)
+    }
+    switch taken {
+    case .settled(let result, let credit):
+      if credit > 0 {
+        self.onCredit(credit)
+      }
+      return try result.get()
+    case .wait(let credit):
+      if credit > 0 {
+        self.onCredit(credit)
+      }
+    }
+    let result = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        self.wait(continuation)
+      }
+    } onCancel: {
+      self.cancelWaiter()
+    }
+    return try result.get()
+  }
+
+  private func wait(_ continuation: CheckedContinuation<Result<ByteBuffer?, RPCError>, Never>) {
+    let (result, credit) = self.state.withLock { state -> (Result<ByteBuffer?, RPCError>?, Int) in
+      guard state.waiter == nil else { return (.failure(.twoConsumers), 0) }
+      guard !Task.isCancelled else { return (.failure(.cancelledByCaller), 0) }
+      switch Self.take(&state) {
+      case .settled(let result, let credit):
+        return (result, credit)
+      case .wait(let credit):
+        state.waiter = continuation
+        return (nil, credit)
+      }
+    }
+    if credit > 0 {
+      self.onCredit(credit)
+    }
+    if let result {
+      continuation.resume(returning: result)
+    }
+  }
+
+  private func cancelWaiter() {
+    let waiter = self.state.withLock { $0.waiter.take() }
+    waiter?.resume(returning: .failure(.cancelledByCaller))
+  }
+
+  private enum Taken {
+    case settled(Result<ByteBuffer?, RPCError>, _ credit: Int)
+    case wait(credit: Int)
+  }
+
+  private struct Resumption {
+    let waiter: CheckedContinuation<Result<ByteBuffer?, RPCError>, Never>
+    let result: Result<ByteBuffer?, RPCError>
+
+    func resume() {
+      self.waiter.resume(returning: self.result)
+    }
+  }
+
+  private static func take(_ state: inout State) -> Taken {
+    switch state.inbox.next() {
+    case .message(let message, let credit):
+      state.credit += credit
+      guard state.credit >= Self.creditBatch else { return .settled(.success(message), 0) }
+      return .settled(.success(message), Self.takeCredit(&state))
+    case .wait(let credit):
+      state.credit += credit
+      return .wait(credit: Self.takeCredit(&state))
+    case .end:
+      return .settled(.success(nil), 0)
+    case .fail(let error):
+      return .settled(.failure(error), 0)
+    }
+  }
+
+  private static func takeCredit(_ state: inout State) -> Int {
+    defer { state.credit = 0 }
+    return state.credit
+  }
+}
+
+extension RPCError {
+  static let twoConsumers = RPCError(
+    code: .failedPrecondition,
+    message: "another task is waiting for a message of this stream already"
+  )
+
+  static let cancelledByCaller = RPCError(code: .cancelled, message: "the call was cancelled by its caller")
+}

@@ -1,0 +1,138 @@
+import BulwarkCore
+import DequeModule
+import NIOCore
+import Synchronization
+
+/// The sending half of a streaming call: one writer puts messages in, the loop takes them out.
+///
+/// Safe from any thread. A writer is suspended while the transport is backed up, or while more than the high-water
+/// mark waits for the loop; so a peer that does not read stops the writer, and what is held stays bounded.
+final class OutboundMessages: MessageSink {
+  private struct State: ~Copyable {
+    var messages = Deque<ByteBuffer>()
+    var bytes = 0
+    var isFinished = false
+    var isDrainScheduled = false
+    var isBackedUp = false
+    var end: RPCError?
+    var waiter: CheckedContinuation<RPCError?, Never>?
+
+    var mustWait: Bool {
+      self.end == nil && (self.isBackedUp || self.bytes > OutboundMessages.highWaterMark)
+    }
+  }
+
+  /// How much may wait for the loop before the writer has to.
+  private static let highWaterMark = 64 * 1024
+
+  private let state = Mutex(State())
+  private let scheduleDrain: @Sendable () -> Void
+
+  /// - Parameter scheduleDrain: makes the loop call `take`; called on the writer's thread, and once until it does.
+  init(scheduleDrain: @escaping @Sendable () -> Void) {
+    self.scheduleDrain = scheduleDrain
+  }
+
+  // MARK: - The writer's side
+
+  func write(_ message: ByteBuffer) async throws(RPCError) {
+    let (error, needsDrain) = self.state.withLock { state -> (RPCError?, Bool) in
+      if let end = state.end { return (end, false) }
+      guard !state.isFinished else { return (.writeAfterFinish, false) }
+      guard state.waiter == nil else { return (.twoWriters, false) }
+      state.messages.append(message)
+      state.bytes += message.readableBytes
+      defer { state.isDrainScheduled = true }
+      return (nil, !state.isDrainScheduled)
+    }
+    if let error { throw error }
+    if needsDrain {
+      self.scheduleDrain()
+    }
+    guard self.state.withLock({ $0.mustWait }) else { return }
+    let failure = await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        self.wait(continuation)
+      }
+    } onCancel: {
+      self.cancelWaiter()
+    }
+    if let failure { throw failure }
+  }
+
+  /// Ends the half after what was written. Returns without waiting.
+  func finish() {
+    let needsDrain = self.state.withLock { state in
+      guard state.end == nil, !state.isFinished else { return false }
+      state.isFinished = true
+      defer { state.isDrainScheduled = true }
+      return !state.isDrainScheduled
+    }
+    if needsDrain {
+      self.scheduleDrain()
+    }
+  }
+
+  private func wait(_ continuation: CheckedContinuation<RPCError?, Never>) {
+    let outcome = self.state.withLock { state -> RPCError?? in
+      if let end = state.end { return .some(end) }
+      guard state.mustWait else { return .some(nil) }
+      guard !Task.isCancelled else { return .some(.cancelledByCaller) }
+      state.waiter = continuation
+      return nil
+    }
+    if let outcome {
+      continuation.resume(returning: outcome)
+    }
+  }
+
+  private func cancelWaiter() {
+    let waiter = self.state.withLock { $0.waiter.take() }
+    waiter?.resume(returning: .cancelledByCaller)
+  }
+
+  // MARK: - The loop's side
+
+  /// Takes all that waits; true if the half ends after it.
+  func take() -> (messages: Deque<ByteBuffer>, isFinished: Bool) {
+    self.state.withLock { state in
+      var messages = Deque<ByteBuffer>()
+      swap(&messages, &state.messages)
+      state.bytes = 0
+      state.isDrainScheduled = false
+      return (messages, state.isFinished)
+    }
+  }
+
+  /// Whether the transport has more of this half than the peer takes.
+  func setBackedUp(_ isBackedUp: Bool) {
+    let waiter = self.state.withLock { state in
+      state.isBackedUp = isBackedUp
+      return state.mustWait ? nil : state.waiter.take()
+    }
+    waiter?.resume(returning: nil)
+  }
+
+  /// The call is over: this and every later write fails. The first error stays.
+  func fail(_ error: RPCError) {
+    let waiter = self.state.withLock { state in
+      state.end = state.end ?? error
+      state.messages = []
+      state.bytes = 0
+      return state.waiter.take()
+    }
+    waiter?.resume(returning: error)
+  }
+}
+
+extension RPCError {
+  static let writeAfterFinish = RPCError(
+    code: .failedPrecondition,
+    message: "a message was written after the sending half had been finished"
+  )
+
+  static let twoWriters = RPCError(
+    code: .failedPrecondition,
+    message: "another task is waiting to write to this stream already"
+  )
+}

@@ -1,0 +1,271 @@
+public import BulwarkCore
+public import BulwarkHTTP2
+import DequeModule
+public import struct NIOCore.ByteBuffer
+
+/// The client's end of one gRPC connection, without IO: bytes and instants in, outputs and bytes out.
+///
+/// Drive it from one thread, like `ServerConnection`. It never queues a call: when `availableCalls` is zero
+/// there is no room, and the holder keeps its calls, with their deadlines, until there is.
+public final class ClientConnection {
+  private let session: HTTP2ClientSession
+  private let limits: WireLimits
+  private var headers: RequestFields
+  private var streams: [HTTP2StreamID: ClientStreamMachine] = [:]
+  private var outputs = Deque<ClientOutput>()
+  private var timers: ConnectionTimers
+  private var isReady = false
+
+  /// Creates the connection and queues its preface and SETTINGS.
+  ///
+  /// - Parameters:
+  ///   - authority: the `:authority` of every request.
+  ///   - userAgent: the `user-agent` of every request.
+  public init(
+    authority: String,
+    userAgent: String,
+    http2Limits: HTTP2Limits = HTTP2Limits(),
+    limits: WireLimits = WireLimits(),
+    now: MonotonicInstant
+  ) {
+    self.session = HTTP2ClientSession(limits: http2Limits, now: now.nanoseconds)
+    self.limits = limits
+    self.headers = RequestFields(scheme: "http", authority: authority, userAgent: userAgent)
+    self.timers = ConnectionTimers(limits: limits, now: now)
+  }
+
+  // MARK: - Bytes
+
+  /// Bytes have come from the peer.
+  public func receive(_ bytes: ByteBuffer, now: MonotonicInstant) {
+    self.session.receive(bytes, now: now.nanoseconds)
+    self.drainEvents(bytes)
+    self.timers.received(
+      hasSettings: self.session.hasReceivedSettings,
+      insideHeaderBlock: self.session.isReceivingHeaderBlock,
+      now: now
+    )
+  }
+
+  /// Appends what is to be sent, up to about `limit` bytes; true if more is waiting.
+  public func takeOutbound(into buffer: inout ByteBuffer, limit: Int) -> Bool {
+    self.session.takeOutbound(into: &buffer, limit: limit)
+  }
+
+  /// What has happened, oldest first.
+  public func nextOutput() -> ClientOutput? {
+    self.outputs.popFirst()
+  }
+
+  /// Whether the connection has nothing to read or write any more: close it when the bytes taken are sent.
+  public var isFinished: Bool { self.session.isFinished }
+
+  /// When `deadlineReached` is due next; nil if nothing waits for time.
+  public var nextDeadline: MonotonicInstant? { self.timers.next }
+
+  /// Time has passed: a peer that does not even send its SETTINGS is given up.
+  public func deadlineReached(now: MonotonicInstant) {
+    switch self.timers.fired(now: now) {
+    case .handshakeTimedOut:
+      self.session.terminate(code: .settingsTimeout, debug: "no SETTINGS in time")
+    case .headerBlockTimedOut:
+      self.session.terminate(code: .enhanceYourCalm, debug: "a header block took too long")
+    case .none, .sweep:
+      break
+    }
+  }
+
+  /// The connection is gone: every call on it fails with UNAVAILABLE. Idempotent.
+  public func connectionClosed() {
+    self.session.close()
+    self.drainEvents(ByteBuffer())
+  }
+
+  // MARK: - Calls
+
+  /// How many calls can be started now.
+  public var availableCalls: Int {
+    guard self.isReady, !self.session.isGoingAway else { return 0 }
+    return max(0, self.session.peerMaxConcurrentStreams - self.session.openStreams)
+  }
+
+  /// How many calls are open.
+  public var openCalls: Int { self.streams.count }
+
+  /// Starts a call: sends its headers and, if it has one, its only message with the end of the requests.
+  ///
+  /// - Returns: the call's stream; nil if the connection cannot take a call after all.
+  /// - Throws: ``RPCError`` if the call cannot be sent on any connection (illegal metadata, message too large).
+  public func start(
+    _ request: ClientRequest,
+    onlyMessage: ByteBuffer?,
+    now: MonotonicInstant
+  ) throws(RPCError) -> HTTP2StreamID? {
+    let fields = try self.headers.fields(for: request, limit: self.limits.maxMetadataBytes, now: now)
+    var prefix: HTTP2Prefix?
+    if let onlyMessage {
+      prefix = try MessagePrefix.make(
+        length: onlyMessage.readableBytes,
+        limit: self.limits.maxSendMessageBytes
+      )
+    }
+    guard let stream = self.session.sendRequest(fields, endStream: false) else { return nil }
+    self.streams[stream] = ClientStreamMachine(
+      isUnary: request.method.kind == .unary,
+      maxMessageBytes: request.maxResponseBytes
+    )
+    if let onlyMessage {
+      _ = self.session.sendData(stream, prefix: prefix, onlyMessage)
+      _ = self.session.finish(stream, trailers: nil)
+    }
+    return stream
+  }
+
+  /// Sends a message of a streaming call.
+  ///
+  /// - Throws: ``RPCError`` if the message is larger than may be sent; the call goes on.
+  public func sendMessage(_ stream: HTTP2StreamID, _ message: ByteBuffer) throws(RPCError) {
+    let prefix = try MessagePrefix.make(length: message.readableBytes, limit: self.limits.maxSendMessageBytes)
+    _ = self.session.sendData(stream, prefix: prefix, message)
+  }
+
+  /// Ends the sending half of a streaming call.
+  public func finishRequests(_ stream: HTTP2StreamID) {
+    _ = self.session.finish(stream, trailers: nil)
+  }
+
+  /// Ends a call for the caller's own reasons: resets its stream, and reports nothing of it any more.
+  public func cancel(_ stream: HTTP2StreamID) {
+    guard self.streams[stream]?.end() == true else { return }
+    self.session.reset(stream, .cancel, isGlitch: false)
+  }
+
+  /// The caller has taken this many bytes of a call's responses: the peer may send as many more.
+  public func consumed(_ stream: HTTP2StreamID, bytes: Int) {
+    self.session.consume(stream, bytes)
+  }
+
+  /// Whether so much of the requests waits for the peer that their writer should.
+  public func isBackedUp(_ stream: HTTP2StreamID) -> Bool {
+    self.session.isBackedUp(stream)
+  }
+
+  /// Takes no new calls and closes when the open ones have ended.
+  public func beginShutdown() {
+    self.session.goAway(code: .noError, debug: "client is closing")
+  }
+
+  // MARK: - Events
+
+  private func drainEvents(_ bytes: ByteBuffer) {
+    while let event = self.session.nextEvent() {
+      switch event {
+      case .settings:
+        self.outputs.append(self.isReady ? .capacityChanged : .ready)
+        self.isReady = true
+      case .headers(_, _, kind: .informational, _):
+        break
+      case .headers(let stream, let fields, let kind, let endStream):
+        self.receivedHeaders(stream, fields, kind, endStream: endStream)
+      case .data(let stream, let range, let endStream):
+        self.receivedData(stream, bytes, range, endStream: endStream)
+      case .streamWritable(let stream):
+        self.outputs.append(.requestWritable(stream))
+      case .streamClosed(let stream, let code, let closer):
+        self.streamClosed(stream, code, closer)
+      case .goAway(_, let code, let debug):
+        self.outputs.append(.goingAway(reason: debug.isEmpty ? "\(code)" : "\(code): \(debug)"))
+      case .requestRejected, .pingAcknowledged:
+        break
+      }
+    }
+  }
+
+  private func receivedHeaders(
+    _ stream: HTTP2StreamID,
+    _ fields: Range<Int>,
+    _ kind: HTTP2HeadersKind,
+    endStream: Bool
+  ) {
+    guard self.streams[stream] != nil else { return }
+    let bytes = self.session.fieldBytes
+    let headers = ResponseHeaders(fields.lazy.map { self.session.field($0) }, in: bytes)
+    if endStream {
+      self.ended(stream, self.streams[stream]?.receivedEnd(headers) ?? .ignore)
+      return
+    }
+    switch self.streams[stream]?.receivedHeaders(headers) ?? .keep {
+    case .keep:
+      break
+    case .metadata(let metadata):
+      self.outputs.append(.responseMetadata(stream, metadata))
+    case .fail(let error):
+      self.fail(stream, error)
+    }
+  }
+
+  private func receivedData(
+    _ stream: HTTP2StreamID,
+    _ bytes: ByteBuffer,
+    _ range: Range<Int>,
+    endStream: Bool
+  ) {
+    if let chunk = bytes.getSlice(at: range.lowerBound, length: range.count), !range.isEmpty {
+      switch self.streams[stream]?.received(chunk) ?? .keep {
+      case .keep:
+        self.session.consume(stream, range.count)
+      case .forward:
+        self.outputs.append(.responseBytes(stream, chunk))
+      case .fail(let error):
+        self.session.consume(stream, range.count)
+        self.fail(stream, error)
+      }
+    }
+    if endStream {
+      self.ended(stream, self.streams[stream]?.receivedEnd(nil) ?? .ignore)
+    }
+  }
+
+  private func ended(_ stream: HTTP2StreamID, _ action: ClientStreamMachine.OnEnd) {
+    switch action {
+    case .ignore:
+      break
+    case .unary(let response):
+      self.outputs.append(.unaryAnswered(stream, response))
+    case .stream(let trailing):
+      self.outputs.append(.streamFinished(stream, trailing: trailing))
+    case .fail(let error):
+      self.outputs.append(.failed(stream, ClientFailure(error: error, isUnprocessed: false)))
+    }
+  }
+
+  private func fail(_ stream: HTTP2StreamID, _ error: RPCError) {
+    self.outputs.append(.failed(stream, ClientFailure(error: error, isUnprocessed: false)))
+    self.session.reset(stream, .cancel, isGlitch: false)
+  }
+
+  private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode, _ closer: HTTP2Closer) {
+    if self.streams[stream]?.end() == true {
+      let failure: ClientFailure
+      switch closer {
+      case .connection:
+        failure = ClientFailure(
+          error: RPCError(code: .unavailable, message: "the connection was lost", origin: .transport),
+          isUnprocessed: code == .refusedStream
+        )
+      case .peer, .local:
+        failure = ClientFailure(
+          error: RPCError(
+            code: StatusMapping.code(reset: code),
+            message: "the stream was reset (\(code))",
+            origin: .transport
+          ),
+          isUnprocessed: code == .refusedStream
+        )
+      }
+      self.outputs.append(.failed(stream, failure))
+    }
+    self.streams[stream] = nil
+    self.outputs.append(.capacityChanged)
+  }
+}

@@ -1,0 +1,139 @@
+import BulwarkCore
+import struct NIOCore.ByteBuffer
+
+/// One call on the client: what has come of its response.
+///
+///     awaitingHeaders ──headers──▶ receiving ──trailers──▶ ended
+///          │ trailers-only, reset       │ reset, bad bytes   ▲
+///          └────────────────────────────┴────────────────────┘
+///
+/// `ended` is final and entered once, by whatever comes first; the rest of the response is dropped.
+struct ClientStreamMachine {
+  private enum State {
+    case awaitingHeaders
+    case receiving(metadata: Metadata)
+    case ended
+  }
+
+  enum OnHeaders: Equatable {
+    case keep
+    /// The initial metadata of a streaming call.
+    case metadata(Metadata)
+    /// The response is not gRPC: end the call and reset its stream.
+    case fail(RPCError)
+  }
+
+  enum OnData: Equatable {
+    case keep
+    /// The bytes belong to the caller's stream of responses.
+    case forward
+    /// The response is wrong: end the call and reset its stream.
+    case fail(RPCError)
+  }
+
+  enum OnEnd: Equatable {
+    /// The call had ended before.
+    case ignore
+    case unary(Response<ByteBuffer>)
+    case stream(trailing: Metadata)
+    case fail(RPCError)
+  }
+
+  let isUnary: Bool
+  private var state = State.awaitingHeaders
+  private var deframer: MessageDeframer
+  private var message: ByteBuffer?
+
+  init(isUnary: Bool, maxMessageBytes: Int) {
+    self.isUnary = isUnary
+    self.deframer = MessageDeframer(limit: maxMessageBytes)
+  }
+
+  var hasEnded: Bool {
+    if case .ended = self.state { true } else { false }
+  }
+
+  mutating func receivedHeaders(_ headers: ResponseHeaders) -> OnHeaders {
+    guard case .awaitingHeaders = self.state else { return .keep }
+    if let error = headers.headersError {
+      self.state = .ended
+      return .fail(error)
+    }
+    self.state = .receiving(metadata: headers.metadata)
+    return self.isUnary ? .keep : .metadata(headers.metadata)
+  }
+
+  mutating func received(_ chunk: ByteBuffer) -> OnData {
+    guard case .receiving = self.state else { return .keep }
+    guard self.isUnary else { return .forward }
+    var chunk = chunk
+    do throws(RPCError) {
+      while let next = try self.deframer.next(from: &chunk) {
+        guard self.message == nil else {
+          throw RPCError(
+            code: .unimplemented,
+            message: "a unary call has one response message, the server sent more",
+            origin: .transport
+          )
+        }
+        self.message = next
+      }
+      return .keep
+    } catch {
+      self.state = .ended
+      return .fail(error)
+    }
+  }
+
+  /// The server has ended its half: with trailers, with one block for all, or (nil) without either.
+  mutating func receivedEnd(_ trailers: ResponseHeaders?) -> OnEnd {
+    switch self.state {
+    case .ended:
+      return .ignore
+    case .awaitingHeaders:
+      self.state = .ended
+      guard let trailers else {
+        return .fail(.endedWithoutStatus)
+      }
+      return self.outcome(trailers.trailersOnlyError, metadata: [:], trailing: trailers.metadata)
+    case .receiving(let metadata):
+      self.state = .ended
+      guard let trailers else {
+        return .fail(.endedWithoutStatus)
+      }
+      return self.outcome(trailers.trailersError, metadata: metadata, trailing: trailers.metadata)
+    }
+  }
+
+  /// The call ends here, by cancellation or with the stream: true the first time.
+  mutating func end() -> Bool {
+    guard !self.hasEnded else { return false }
+    self.state = .ended
+    return true
+  }
+
+  private func outcome(_ error: RPCError?, metadata: Metadata, trailing: Metadata) -> OnEnd {
+    if let error { return .fail(error) }
+    guard self.isUnary else { return .stream(trailing: trailing) }
+    guard let message = self.message, !self.deframer.isInsideMessage else {
+      return .fail(
+        RPCError(
+          code: self.deframer.isInsideMessage ? .internalError : .unimplemented,
+          message: self.deframer.isInsideMessage
+            ? "the response ended inside a message"
+            : "the server answered a unary call with OK and no message",
+          origin: .transport
+        )
+      )
+    }
+    return .unary(Response(message: message, metadata: metadata, trailingMetadata: trailing))
+  }
+}
+
+extension RPCError {
+  static let endedWithoutStatus = RPCError(
+    code: .unknown,
+    message: "the server ended the call without a status",
+    origin: .transport
+  )
+}

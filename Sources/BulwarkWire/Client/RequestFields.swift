@@ -1,0 +1,60 @@
+import BulwarkCore
+import BulwarkHTTP2
+
+/// The header lists that a client sends.
+///
+/// What is the same for every call of a method is built once and kept; a call adds its timeout and metadata.
+struct RequestFields {
+  /// How many methods are remembered. A program has its methods and no more; a proxy that passes any path on
+  /// must not grow without bound.
+  private static let maxTemplates = 1024
+
+  private let scheme: String
+  private let authority: String
+  private let userAgent: String
+  private var templates: [MethodDescriptor: HTTP2FieldList] = [:]
+
+  init(scheme: String, authority: String, userAgent: String) {
+    self.scheme = scheme
+    self.authority = authority
+    self.userAgent = userAgent
+  }
+
+  mutating func fields(
+    for request: ClientRequest,
+    limit: Int,
+    now: MonotonicInstant
+  ) throws(RPCError) -> HTTP2FieldList {
+    var fields = self.template(for: request.method)
+    if let deadline = request.deadline {
+      let timeout = TimeoutHeader.encode(nanoseconds: now.duration(to: deadline).saturatedNanoseconds)
+      // Different in every call: in the HPACK table it would push out what is the same.
+      fields.add(name: "grpc-timeout", value: timeout, neverIndex: true)
+    }
+    guard !request.metadata.isEmpty else { return fields }
+    guard request.metadata.byteCount <= limit else {
+      throw RPCError(
+        code: .resourceExhausted,
+        message: "metadata of \(request.metadata.byteCount) bytes is larger than the limit of \(limit) bytes"
+      )
+    }
+    try MetadataFields.append(request.metadata, to: &fields)
+    return fields
+  }
+
+  private mutating func template(for method: MethodDescriptor) -> HTTP2FieldList {
+    if let template = self.templates[method] { return template }
+    var fields = HTTP2FieldList()
+    fields.add(name: ":method", value: "POST")
+    fields.add(name: ":scheme", value: self.scheme)
+    fields.add(name: ":path", value: method.path)
+    fields.add(name: ":authority", value: self.authority)
+    fields.add(name: "te", value: "trailers")
+    fields.add(name: "content-type", value: "application/grpc")
+    fields.add(name: "user-agent", value: self.userAgent)
+    if self.templates.count < Self.maxTemplates {
+      self.templates[method] = fields
+    }
+    return fields
+  }
+}

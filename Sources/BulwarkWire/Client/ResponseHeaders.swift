@@ -1,0 +1,106 @@
+import BulwarkCore
+import BulwarkHTTP2
+
+/// What a client makes of a header block of a response: its headers, its trailers, or both in one.
+struct ResponseHeaders {
+  var metadata = Metadata()
+  private var httpStatus = 0
+  private var isGRPC = false
+  private var grpcStatus: StatusCode?
+  private var grpcMessage = ""
+  private var unknownEncoding: String?
+  private var malformedBinary: String?
+
+  private static let identity = Array("identity".utf8)
+
+  init(_ fields: some Sequence<HTTP2Field>, in bytes: [UInt8]) {
+    for field in fields {
+      self.read(bytes[field.name], bytes[field.value])
+    }
+  }
+
+  private mutating func read(_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) {
+    switch HeaderName(name) {
+    case .status:
+      self.httpStatus = Int(String(decoding: value, as: UTF8.self)) ?? 0
+    case .contentType:
+      self.isGRPC = ContentType.isGRPC(value)
+    case .grpcStatus:
+      self.grpcStatus = StatusCode(
+        wireValue: Int(String(decoding: value.trimmingSpace(), as: UTF8.self)) ?? -1
+      )
+    case .grpcMessage:
+      self.grpcMessage = PercentEncoding.decode(value)
+    case .grpcEncoding where !value.elementsEqual(Self.identity):
+      self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
+    case .application:
+      _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
+    case .applicationBinary:
+      if !MetadataFields.append(name: name, value: value, isBinary: true, to: &self.metadata) {
+        self.malformedBinary = String(decoding: name, as: UTF8.self)
+      }
+    case .method, .path, .scheme, .authority, .te, .contentLength, .grpcTimeout, .grpcEncoding, .grpcReserved:
+      break
+    }
+  }
+
+  /// Why this cannot be the start of a gRPC response, or nil.
+  var headersError: RPCError? {
+    if let error = self.metadataError { return error }
+    guard self.httpStatus == 200 else { return self.httpError }
+    guard self.isGRPC else {
+      return RPCError(
+        code: .unknown,
+        message: "the response is not gRPC: its content-type is missing or another",
+        origin: .transport
+      )
+    }
+    return self.unknownEncoding.map {
+      RPCError(
+        code: .internalError,
+        message: "the response uses grpc-encoding \"\($0)\", which was not offered",
+        origin: .transport
+      )
+    }
+  }
+
+  /// The outcome that trailers announce: nil for OK.
+  var trailersError: RPCError? {
+    guard let code = self.grpcStatus else {
+      return RPCError(
+        code: .unknown,
+        message: "the server ended the call without a status",
+        origin: .transport
+      )
+    }
+    return code == .ok ? self.metadataError : self.statusError(code)
+  }
+
+  /// The outcome of a response that is one block: nil for OK.
+  var trailersOnlyError: RPCError? {
+    guard let code = self.grpcStatus else {
+      return self.httpStatus == 200
+        ? self.headersError ?? self.trailersError
+        : self.httpError
+    }
+    return code == .ok ? self.metadataError : self.statusError(code)
+  }
+
+  private func statusError(_ code: StatusCode) -> RPCError {
+    RPCError(code: code, message: self.grpcMessage, metadata: self.metadata, origin: .remote)
+  }
+
+  private var metadataError: RPCError? {
+    self.malformedBinary.map {
+      RPCError(code: .internalError, message: "metadata \"\($0)\" is not base64", origin: .transport)
+    }
+  }
+
+  private var httpError: RPCError {
+    RPCError(
+      code: StatusMapping.code(httpStatus: self.httpStatus),
+      message: "the server answered with HTTP status \(self.httpStatus)",
+      origin: .transport
+    )
+  }
+}

@@ -1,0 +1,104 @@
+package import BulwarkCore
+package import struct NIOCore.ByteBuffer
+
+/// Takes gRPC's length-prefixed messages out of a stream of bytes (gRPC over HTTP/2, "Length-Prefixed-Message").
+///
+/// DATA frames have nothing to do with messages: a message may come byte by byte, a thousand may come in one
+/// frame. The caller asks in a loop, so many messages cost no stack.
+package struct MessageDeframer {
+  /// The bytes before each message: a flag and a length.
+  package static let prefixLength = 5
+
+  /// How much is reserved for a message before its bytes have come. A peer that only claims a length gets no
+  /// more memory than this.
+  private static let initialReservation = 64 * 1024
+
+  private let limit: Int
+  private var prefix: UInt64 = 0
+  private var prefixCount = 0
+  private var length = 0
+  private var partial: ByteBuffer?
+
+  /// Creates a deframer that refuses messages of more than `limit` bytes.
+  package init(limit: Int) {
+    self.limit = limit
+  }
+
+  /// Whether a message has begun and not ended.
+  package var isInsideMessage: Bool { self.prefixCount > 0 }
+
+  /// Takes bytes from the chunk until a message is whole or the chunk is empty.
+  ///
+  /// A message that lies whole in the chunk is a slice of it, and keeps the chunk's memory alive.
+  ///
+  /// - Throws: `.resourceExhausted` if a message declares more than the limit, before anything is reserved for
+  ///   it; `.internalError` if it is marked as compressed, which no encoding was agreed for.
+  package mutating func next(from chunk: inout ByteBuffer) throws(RPCError) -> ByteBuffer? {
+    if self.prefixCount < Self.prefixLength {
+      guard self.readPrefix(from: &chunk) else { return nil }
+      try self.checkPrefix()
+    }
+    if self.partial == nil, let message = chunk.readSlice(length: self.length) {
+      self.prefixCount = 0
+      return message
+    }
+    return self.continueMessage(from: &chunk)
+  }
+
+  private mutating func readPrefix(from chunk: inout ByteBuffer) -> Bool {
+    while self.prefixCount < Self.prefixLength {
+      guard let byte = chunk.readInteger(as: UInt8.self) else { return false }
+      self.prefix = self.prefix << 8 | UInt64(byte)
+      self.prefixCount += 1
+    }
+    return true
+  }
+
+  private mutating func checkPrefix() throws(RPCError) {
+    let flag = self.prefix >> 32 & 0xFF
+    let declared = Int(self.prefix & 0xFFFF_FFFF)
+    guard flag == 0 else {
+      throw RPCError(
+        code: .internalError,
+        message: flag == 1
+          ? "a message is marked as compressed, but no grpc-encoding was declared"
+          : "a message starts with flag \(flag); only 0 and 1 are defined",
+        origin: .transport
+      )
+    }
+    guard declared <= self.limit else {
+      throw RPCError(
+        code: .resourceExhausted,
+        message: "a message of \(declared) bytes is larger than the limit of \(self.limit) bytes",
+        origin: .transport
+      )
+    }
+    self.prefix = 0
+    self.length = declared
+  }
+
+  private mutating func continueMessage(from chunk: inout ByteBuffer) -> ByteBuffer? {
+    var message = self.partial ?? ByteBuffer()
+    self.partial = nil
+    if message.capacity == 0 {
+      message.reserveCapacity(min(self.length, Self.initialReservation))
+    }
+    if let bytes = chunk.readSlice(length: min(chunk.readableBytes, self.length - message.readableBytes)) {
+      message.writeImmutableBuffer(bytes)
+    }
+    guard message.readableBytes == self.length else {
+      self.partial = message
+      return nil
+    }
+    self.prefixCount = 0
+    return message
+  }
+}
+
+extension ByteBuffer {
+  /// The same bytes, copied if they are a small part of a large allocation that they would keep alive.
+  func detached() -> ByteBuffer {
+    guard self.storageCapacity > 4 * self.readableBytes else { return self }
+    return ByteBuffer(bytes: self.readableBytesView)
+  }
+}

@@ -1,0 +1,98 @@
+package import BulwarkCore
+package import struct NIOCore.ByteBuffer
+
+/// The receiving half of a stream: bytes in, messages out when the consumer asks for one.
+///
+/// Messages are cut out of the bytes only on demand, so what waits costs its bytes and not an object per
+/// message, and flow control follows the consumer:
+/// - while the consumer waits, all that came is credited to the peer, else a message larger than the window
+///   would never be whole;
+/// - while it does not, nothing is credited beyond what it took, and the window stops the peer.
+///
+/// So a stream holds at most one window and one message.
+package struct StreamInbox {
+  package enum OnNext: Equatable {
+    /// A message; the peer may send `credit` more bytes.
+    case message(ByteBuffer, credit: Int)
+    /// No whole message is here; the peer may send `credit` more bytes.
+    case wait(credit: Int)
+    /// There are no more messages.
+    case end
+    /// The call has failed; or the bytes are not messages, and the stream must be reset.
+    case fail(RPCError)
+  }
+
+  private enum End {
+    case open
+    /// The peer has said all it will; an error is its status, which follows the last message.
+    case ended(RPCError?)
+    case failed(RPCError)
+  }
+
+  private var deframer: MessageDeframer
+  private var waiting = ByteBuffer()
+  private var end = End.open
+  private var uncredited = 0
+
+  /// Creates an inbox that refuses messages of more than `limit` bytes.
+  package init(limit: Int) {
+    self.deframer = MessageDeframer(limit: limit)
+  }
+
+  /// Bytes have come.
+  package mutating func received(_ bytes: ByteBuffer) {
+    self.uncredited += bytes.readableBytes
+    if self.waiting.readableBytes == 0 {
+      self.waiting = bytes.detached()
+    } else {
+      self.waiting.discardReadBytes()
+      self.waiting.writeImmutableBuffer(bytes)
+    }
+  }
+
+  /// The peer has ended its half, a client's call perhaps with an error; what is waiting can still be taken.
+  package mutating func receivedEnd(_ error: RPCError?) {
+    if case .open = self.end {
+      self.end = .ended(error)
+    }
+  }
+
+  /// The call is over: nothing that waits is given out any more. The first failure stays.
+  package mutating func fail(_ error: RPCError) {
+    if case .failed = self.end { return }
+    self.end = .failed(error)
+    self.waiting = ByteBuffer()
+  }
+
+  /// The consumer wants a message.
+  package mutating func next() -> OnNext {
+    if case .failed(let error) = self.end { return .fail(error) }
+    let before = self.waiting.readableBytes
+    do throws(RPCError) {
+      if let message = try self.deframer.next(from: &self.waiting) {
+        return .message(message, credit: self.takeCredit(upTo: before - self.waiting.readableBytes))
+      }
+    } catch {
+      self.fail(error)
+      return .fail(error)
+    }
+    guard case .ended(let error) = self.end else { return .wait(credit: self.takeCredit(upTo: .max)) }
+    if let error { return .fail(error) }
+    guard !self.deframer.isInsideMessage else {
+      let error = RPCError(
+        code: .internalError,
+        message: "the stream ended inside a message",
+        origin: .transport
+      )
+      self.fail(error)
+      return .fail(error)
+    }
+    return .end
+  }
+
+  private mutating func takeCredit(upTo limit: Int) -> Int {
+    let credit = min(self.uncredited, limit)
+    self.uncredited -= credit
+    return credit
+  }
+}

@@ -1,0 +1,113 @@
+import BulwarkCore
+import BulwarkHTTP2
+
+/// What a server makes of the header block of a request.
+///
+/// The method and scheme of the path were checked by the HTTP/2 layer; here is what gRPC asks for.
+struct RequestHeaders {
+  /// How a request that is no gRPC call of ours is turned away.
+  enum Rejection: Equatable {
+    /// Plain HTTP: the peer does not speak gRPC.
+    case http(status: Int)
+    /// A gRPC status, sent as trailers-only.
+    case status(RPCError)
+  }
+
+  var path: ArraySlice<UInt8> = []
+  var metadata = Metadata()
+  /// The time that the client gives the call, in nanoseconds.
+  var timeout: Int64?
+
+  private var isPost = false
+  private var isGRPC = false
+  private var acceptsTrailers = false
+
+  private static let post = Array("POST".utf8)
+  private static let trailers = Array("trailers".utf8)
+  private static let identity = Array("identity".utf8)
+
+  /// Reads the block.
+  ///
+  /// HTTP-level faults come first, then those of gRPC: a peer that does not speak gRPC would not understand a
+  /// gRPC status.
+  static func parse(_ fields: some Sequence<HTTP2Field>, in bytes: [UInt8]) -> Result {
+    var headers = RequestHeaders()
+    var fault: RPCError?
+    for field in fields {
+      let name = bytes[field.name]
+      let value = bytes[field.value]
+      if let error = headers.read(name, value) {
+        fault = fault ?? error
+      }
+    }
+    if !headers.isPost { return .rejected(.http(status: 405)) }
+    if !headers.isGRPC { return .rejected(.http(status: 415)) }
+    if let fault { return .rejected(.status(fault)) }
+    guard headers.acceptsTrailers else {
+      return .rejected(
+        .status(
+          RPCError(
+            code: .internalError,
+            message: "the request lacks \"te: trailers\": something on the way does not pass trailers on"
+          )
+        )
+      )
+    }
+    return .accepted(headers)
+  }
+
+  enum Result {
+    case accepted(RequestHeaders)
+    case rejected(Rejection)
+  }
+
+  private mutating func read(_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> RPCError? {
+    switch HeaderName(name) {
+    case .method:
+      self.isPost = value.elementsEqual(Self.post)
+    case .path:
+      self.path = value
+    case .contentType:
+      self.isGRPC = ContentType.isGRPC(value)
+    case .te:
+      self.acceptsTrailers = value.elementsEqual(Self.trailers)
+    case .grpcTimeout:
+      guard let timeout = TimeoutHeader.decode(value.trimmingSpace()) else {
+        return RPCError(
+          code: .internalError,
+          message: "malformed grpc-timeout \"\(String(decoding: value.prefix(16), as: UTF8.self))\""
+        )
+      }
+      self.timeout = timeout
+    case .grpcEncoding where !value.elementsEqual(Self.identity):
+      return RPCError(
+        code: .unimplemented,
+        message: "grpc-encoding \"\(String(decoding: value.prefix(32), as: UTF8.self))\" is not supported"
+      )
+    case .application:
+      _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
+    case .applicationBinary:
+      guard MetadataFields.append(name: name, value: value, isBinary: true, to: &self.metadata) else {
+        return RPCError(
+          code: .internalError,
+          message: "metadata \"\(String(decoding: name, as: UTF8.self))\" is not base64"
+        )
+      }
+    case .scheme, .authority, .status, .contentLength, .grpcEncoding, .grpcStatus, .grpcMessage,
+      .grpcReserved:
+      break
+    }
+    return nil
+  }
+}
+
+/// The media type of gRPC: `application/grpc`, alone or followed by `+codec` or `;parameters`.
+enum ContentType {
+  private static let grpc = Array("application/grpc".utf8)
+
+  static func isGRPC(_ value: ArraySlice<UInt8>) -> Bool {
+    guard value.starts(with: self.grpc) else { return false }
+    guard let next = value.dropFirst(self.grpc.count).first else { return true }
+    return next == UInt8(ascii: "+") || next == UInt8(ascii: ";")
+  }
+}

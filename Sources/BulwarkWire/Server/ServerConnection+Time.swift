@@ -1,0 +1,89 @@
+public import BulwarkCore
+import BulwarkHTTP2
+
+// Time: one scheduled callback per connection stands for every timer in here.
+extension ServerConnection {
+  /// When `deadlineReached` is due next; nil if nothing waits for time.
+  public var nextDeadline: MonotonicInstant? {
+    switch (self.deadlines.earliest, self.timers.next) {
+    case (let deadline?, let timer?): min(deadline, timer)
+    case (let deadline?, nil): deadline
+    case (nil, let timer): timer
+    }
+  }
+
+  /// Time has passed: calls past their deadline are answered and cancelled, a peer that stalls is cut off.
+  public func deadlineReached(now: MonotonicInstant) {
+    while let stream = self.deadlines.popExpired(now: now) {
+      self.deadlineExceeded(stream)
+    }
+    switch self.timers.fired(now: now) {
+    case .none:
+      break
+    case .handshakeTimedOut:
+      self.session.terminate(code: .settingsTimeout, debug: "no SETTINGS in time")
+    case .headerBlockTimedOut:
+      self.session.terminate(code: .enhanceYourCalm, debug: "a header block took too long")
+    case .sweep:
+      self.sweep(now: now)
+    }
+  }
+
+  private func deadlineExceeded(_ stream: HTTP2StreamID) {
+    guard let machine = self.streams[stream], !machine.isAnswered else { return }
+    if machine.isCollecting {
+      self.reject(stream, .deadlineExceeded)
+    } else {
+      self.fail(stream, .deadlineExceeded)
+      self.outputs.append(.cancel(stream, .deadlineExceeded))
+    }
+  }
+
+  /// Looks for streams that have made no progress for the stall timeout.
+  private func sweep(now: MonotonicInstant) {
+    let oldest = now.advanced(by: .nanoseconds(-self.limits.stallTimeout))
+    for (stream, machine) in self.streams {
+      let queued = self.session.queuedBytes(stream)
+      if queued != machine.queuedAtLastLook || (queued == 0 && !machine.isCollecting) {
+        self.streams[stream]?.queuedAtLastLook = queued
+        self.streams[stream]?.lastProgress = now
+      } else if machine.lastProgress <= oldest {
+        self.stalled(stream, machine)
+      }
+    }
+    self.timers.swept(streamsOpen: !self.streams.isEmpty, now: now)
+  }
+
+  private func stalled(_ stream: HTTP2StreamID, _ machine: ServerStreamMachine) {
+    if machine.isCollecting {
+      self.reject(stream, RPCError(code: .deadlineExceeded, message: "the request made no progress"))
+    } else {
+      // The peer does not take what is queued, so it would not take a status either.
+      self.session.reset(stream, .cancel, isGlitch: true)
+    }
+  }
+}
+
+// Stopping: two GOAWAYs, so that no call is lost that was on its way when the first one was sent.
+extension ServerConnection {
+  /// Starts a graceful stop: no new calls; those that run may finish.
+  public func beginShutdown() {
+    guard case .announce(let ping) = self.shutdown.begin() else { return }
+    self.session.shutdownNotice()
+    self.session.ping(ping)
+  }
+
+  /// Ends a stop that took too long: every call fails with UNAVAILABLE and its handler is cancelled.
+  public func abortCalls() {
+    let error = RPCError(code: .unavailable, message: "the server is shutting down")
+    for (stream, machine) in self.streams where !machine.isAnswered {
+      if machine.isCollecting {
+        self.reject(stream, error)
+      } else {
+        self.fail(stream, error)
+        self.outputs.append(.cancel(stream, error))
+      }
+    }
+    self.session.terminate(code: .noError, debug: "shutdown")
+  }
+}

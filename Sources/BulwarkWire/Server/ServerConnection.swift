@@ -1,0 +1,288 @@
+public import BulwarkCore
+public import BulwarkHTTP2
+import DequeModule
+public import struct NIOCore.ByteBuffer
+
+/// The server's end of one gRPC connection, without IO: bytes and instants in, outputs and bytes out.
+///
+/// Drive it from one thread. After any input take `nextOutput()` until it is nil, then `takeOutbound`, and
+/// schedule `deadlineReached` for `nextDeadline`. It reads no clock, starts no task and calls nobody.
+public final class ServerConnection {
+  let session: HTTP2ServerSession
+  let methods: MethodTable
+  let limits: WireLimits
+  private let peer: Peer
+  private let time: TimeSource
+
+  var streams: [HTTP2StreamID: ServerStreamMachine] = [:]
+  var outputs = Deque<ServerOutput>()
+  var timers: ConnectionTimers
+  var deadlines = DeadlineTable<HTTP2StreamID>()
+  var shutdown = ShutdownMachine()
+  private var collectingBytes = 0
+  /// Calls that hold a place: their request is being collected, or their handler has not returned.
+  private(set) var heldCalls = 0
+
+  /// Creates the connection and queues its SETTINGS.
+  ///
+  /// - Parameter time: what the contexts of its calls read for "time remaining"; the connection itself does not.
+  public init(
+    methods: MethodTable,
+    peer: Peer,
+    http2Limits: HTTP2Limits = HTTP2Limits(),
+    limits: WireLimits = WireLimits(),
+    time: TimeSource,
+    now: MonotonicInstant
+  ) {
+    self.session = HTTP2ServerSession(limits: http2Limits, now: now.nanoseconds)
+    self.methods = methods
+    self.limits = limits
+    self.peer = peer
+    self.time = time
+    self.timers = ConnectionTimers(limits: limits, now: now)
+  }
+
+  // MARK: - Bytes
+
+  /// Bytes have come from the peer.
+  public func receive(_ bytes: ByteBuffer, now: MonotonicInstant) {
+    self.session.receive(bytes, now: now.nanoseconds)
+    self.drainEvents(bytes, now: now)
+    self.timers.received(
+      hasSettings: self.session.hasReceivedSettings,
+      insideHeaderBlock: self.session.isReceivingHeaderBlock,
+      now: now
+    )
+  }
+
+  /// Appends what is to be sent, up to about `limit` bytes; true if more is waiting.
+  public func takeOutbound(into buffer: inout ByteBuffer, limit: Int) -> Bool {
+    self.session.takeOutbound(into: &buffer, limit: limit)
+  }
+
+  /// What is to be done, oldest first.
+  public func nextOutput() -> ServerOutput? {
+    self.outputs.popFirst()
+  }
+
+  /// Whether the connection has nothing to read or write any more: close it when the bytes taken are sent.
+  public var isFinished: Bool { self.session.isFinished }
+
+  /// How many calls hold a place on this connection: being received, or with a handler that has not returned.
+  public var activeCalls: Int { self.heldCalls }
+
+  /// The connection is gone: every call that has a handler is cancelled. Idempotent.
+  public func connectionClosed(now: MonotonicInstant) {
+    self.session.close()
+    self.drainEvents(ByteBuffer(), now: now)
+  }
+
+  // MARK: - Events
+
+  private func drainEvents(_ bytes: ByteBuffer, now: MonotonicInstant) {
+    while let event = self.session.nextEvent() {
+      switch event {
+      case .headers(let stream, let fields, kind: .initial, let endStream):
+        self.receivedHeaders(stream, fields, endStream: endStream, now: now)
+      case .data(let stream, let range, let endStream):
+        self.receivedData(stream, bytes, range, endStream: endStream, now: now)
+      case .headers(let stream, _, _, endStream: true):
+        // A client sends no trailers; all that they can mean is the end of its half.
+        self.receivedData(stream, ByteBuffer(), 0..<0, endStream: true, now: now)
+      case .headers:
+        break
+      case .requestRejected(let stream, let rejection):
+        self.answer(stream, with: RPCError(rejection))
+      case .streamWritable(let stream):
+        self.streams[stream]?.lastProgress = now
+        self.outputs.append(.responseWritable(stream))
+      case .streamClosed(let stream, let code, by: _):
+        self.streamClosed(stream, code)
+      case .pingAcknowledged(let data):
+        if case .announceLast = self.shutdown.pingAcknowledged(data) {
+          self.session.goAway(code: .noError, debug: "shutdown")
+        }
+      case .settings, .goAway:
+        break
+      }
+    }
+  }
+
+  private func receivedHeaders(
+    _ stream: HTTP2StreamID,
+    _ fields: Range<Int>,
+    endStream: Bool,
+    now: MonotonicInstant
+  ) {
+    let bytes = self.session.fieldBytes
+    switch RequestHeaders.parse(fields.lazy.map { self.session.field($0) }, in: bytes) {
+    case .rejected(.http(let status)):
+      _ = self.session.sendHeaders(stream, ResponseFields.http(status: status), endStream: true)
+    case .rejected(.status(let error)):
+      self.answer(stream, with: error)
+    case .accepted(let headers):
+      guard let entry = self.methods.entry(forPath: headers.path) else {
+        self.answer(stream, with: .unknownMethod(path: headers.path))
+        return
+      }
+      guard self.heldCalls < self.limits.maxRunningHandlers else {
+        self.session.reset(stream, .refusedStream, isGlitch: true)
+        return
+      }
+      self.accept(stream, entry, headers, endStream: endStream, now: now)
+    }
+  }
+
+  private func accept(
+    _ stream: HTTP2StreamID,
+    _ entry: MethodEntry,
+    _ headers: RequestHeaders,
+    endStream: Bool,
+    now: MonotonicInstant
+  ) {
+    let deadline = headers.timeout.map { now.advanced(by: .nanoseconds($0)) }
+    if let deadline {
+      guard deadline > now else {
+        self.answer(stream, with: .deadlineExceeded)
+        return
+      }
+      self.deadlines.insert(stream, at: deadline)
+    }
+    let context = CallContext(
+      method: entry.descriptor,
+      metadata: headers.metadata,
+      peer: self.peer,
+      deadline: deadline,
+      time: self.time
+    )
+    let call = ServerCall(id: stream, entry: entry, context: context)
+    let machine = ServerStreamMachine(call, limits: self.limits, now: now)
+    self.streams[stream] = machine
+    self.heldCalls += 1
+    self.timers.streamOpened(now: now)
+    if !machine.isCollecting {
+      self.outputs.append(.startStream(call))
+    }
+    if endStream {
+      self.receivedData(stream, ByteBuffer(), 0..<0, endStream: true, now: now)
+    }
+  }
+
+  private func receivedData(
+    _ stream: HTTP2StreamID,
+    _ bytes: ByteBuffer,
+    _ range: Range<Int>,
+    endStream: Bool,
+    now: MonotonicInstant
+  ) {
+    guard self.streams[stream] != nil, let chunk = bytes.getSlice(at: range.lowerBound, length: range.count)
+    else {
+      self.session.consume(stream, range.count)
+      return
+    }
+    let before = self.streams[stream]?.collectedBytes ?? 0
+    let action = self.streams[stream]?.received(chunk, endStream: endStream) ?? .keep
+    let after = self.streams[stream]?.collectedBytes ?? 0
+    self.collectingBytes += after - before
+    self.streams[stream]?.lastProgress = now
+    switch action {
+    case .forward:
+      guard let call = self.streams[stream]?.call else { return }
+      if !range.isEmpty {
+        self.outputs.append(.requestBytes(call.id, chunk))
+      }
+      if endStream {
+        self.outputs.append(.requestsEnded(call.id))
+      }
+      return
+    case .keep:
+      if self.collectingBytes > self.limits.maxCollectingBytes {
+        self.reject(stream, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
+      }
+    case .start(let message):
+      if let call = self.streams[stream]?.call {
+        self.outputs.append(.startUnary(call, message: message))
+      }
+    case .reject(let error):
+      self.reject(stream, error)
+    }
+    // Collected bytes are bounded by the limits above, and a message larger than the window needs the credit.
+    self.session.consume(stream, range.count)
+  }
+
+  private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
+    guard let machine = self.streams.removeValue(forKey: stream) else { return }
+    self.deadlines.remove(stream)
+    self.collectingBytes -= machine.collectedBytes
+    if machine.isCollecting {
+      self.heldCalls -= 1
+    } else if machine.hasHandler {
+      self.outputs.append(
+        .cancel(
+          stream,
+          RPCError(code: .cancelled, message: "the client ended the call (\(code))", origin: .remote)
+        )
+      )
+    }
+  }
+
+  // MARK: - Answers that need no handler
+
+  /// Answers a call that has no handler with an error.
+  private func answer(_ stream: HTTP2StreamID, with error: RPCError) {
+    let fields = ResponseFields.trailersOnly(error, [:], self.limits)
+    _ = self.session.sendHeaders(stream, fields, endStream: true)
+  }
+
+  /// Turns a call away whose request was being collected.
+  func reject(_ stream: HTTP2StreamID, _ error: RPCError) {
+    guard var machine = self.streams.removeValue(forKey: stream) else { return }
+    self.collectingBytes -= machine.collectedBytes
+    _ = machine.answer()
+    self.streams[stream] = machine
+    self.deadlines.remove(stream)
+    self.heldCalls -= 1
+    self.answer(stream, with: error)
+  }
+
+  func releaseHeldCall() {
+    self.heldCalls -= 1
+  }
+}
+
+extension RPCError {
+  package static let deadlineExceeded = RPCError(code: .deadlineExceeded, message: "the deadline has passed")
+
+  static func unknownMethod(path: ArraySlice<UInt8>) -> RPCError {
+    RPCError(
+      code: .unimplemented,
+      message: "no method \(String(decoding: path.prefix(256), as: UTF8.self)) is served here"
+    )
+  }
+
+  static func collectingTooMuch(limit: Int) -> RPCError {
+    RPCError(
+      code: .resourceExhausted,
+      message: "the unfinished requests of this connection are larger than the limit of \(limit) bytes"
+    )
+  }
+
+  init(_ rejection: HTTP2RequestRejection) {
+    switch rejection {
+    case .headerListTooLarge(let bytes, let limit):
+      self.init(
+        code: .resourceExhausted,
+        message: "a header list of \(bytes) bytes is larger than the limit of \(limit) bytes"
+      )
+    case .tooManyFields(let count, let limit):
+      self.init(
+        code: .resourceExhausted,
+        message: "a header list of \(count) fields is longer than the limit of \(limit) fields"
+      )
+    case .invalidScheme:
+      self.init(code: .internalError, message: "the request's scheme is neither http nor https")
+    case .invalidPath:
+      self.init(code: .unimplemented, message: "the request's path is not /service/method")
+    }
+  }
+}

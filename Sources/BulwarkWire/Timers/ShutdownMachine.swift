@@ -1,0 +1,40 @@
+/// The steps of a graceful stop (RFC 9113 section 6.8): a GOAWAY that names no stream, a PING, and when its
+/// acknowledgement shows that the peer has seen the first, the GOAWAY that names the last stream.
+///
+///     serving ──begin──▶ announced ──ping acknowledged──▶ draining
+struct ShutdownMachine {
+  private enum State: Equatable {
+    case serving
+    case announced
+    case draining
+  }
+
+  enum OnBegin: Equatable {
+    /// Send the first GOAWAY and a PING with this payload.
+    case announce(ping: UInt64)
+    case doNothing
+  }
+
+  enum OnPing: Equatable {
+    /// Send the last GOAWAY.
+    case announceLast
+    case doNothing
+  }
+
+  /// The payload of the PING, so that its acknowledgement is not taken for another's.
+  private static let payload: UInt64 = 0x6275_6C77_6172_6B21
+
+  private var state = State.serving
+
+  mutating func begin() -> OnBegin {
+    guard self.state == .serving else { return .doNothing }
+    self.state = .announced
+    return .announce(ping: Self.payload)
+  }
+
+  mutating func pingAcknowledged(_ payload: UInt64) -> OnPing {
+    guard self.state == .announced, payload == Self.payload else { return .doNothing }
+    self.state = .draining
+    return .announceLast
+  }
+}
