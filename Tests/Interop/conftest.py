@@ -4,6 +4,10 @@ import pytest
 
 from programs import Program, Server, binary, grpcio_server
 
+# The chain that every node of a test is on; grpcio_server.py has the same defaults.
+CHAIN_ID = "interop"
+VALIDATORS = 4
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
@@ -43,7 +47,7 @@ def served(name: str, *options: str):
 
 interop_server = served("interop-peer", "server")
 bench_server = served("bench-server")
-consensus_node = served("consensus-node")
+consensus_node = served("consensus-node", "--chain-id", CHAIN_ID, "--validators", str(VALIDATORS))
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """A server that is not ours: PyPI's grpcio serving the interop, echo and consensus APIs.
 
-    python Tests/Interop/grpcio_server.py --listen 127.0.0.1:0 [--journal FILE] [--max-receive BYTES]
+    python Tests/Interop/grpcio_server.py --listen 127.0.0.1:0
 
 The journal gets a line for each Echo that carries a key, when its handler starts, flushed before it goes on.
 """
@@ -151,13 +151,13 @@ class Echo(bench_grpc.EchoServicer):
             await context.write(request)
 
 
-async def serve(listen: str, journal: str | None, max_receive: int) -> None:
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", max_receive), ("grpc.so_reuseport", 0)])
-    interop_grpc.add_InteropServicer_to_server(Interop(Ledger(journal)), server)
+async def serve(options: argparse.Namespace) -> None:
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", options.max_receive), ("grpc.so_reuseport", 0)])
+    interop_grpc.add_InteropServicer_to_server(Interop(Ledger(options.journal)), server)
     bench_grpc.add_EchoServicer_to_server(Echo(), server)
-    consensus_grpc.add_ConsensusServiceServicer_to_server(FakeConsensus(), server)
-    host, _, _ = listen.rpartition(":")
-    port = server.add_insecure_port(listen)
+    consensus_grpc.add_ConsensusServiceServicer_to_server(FakeConsensus(options.chain_id, options.validators), server)
+    host, _, _ = options.listen.rpartition(":")
+    port = server.add_insecure_port(options.listen)
     await server.start()
     print(f"listening on {host}:{port}", flush=True)
     stop = asyncio.Event()
@@ -171,8 +171,9 @@ def main() -> None:
     parser.add_argument("--listen", required=True, metavar="HOST:PORT")
     parser.add_argument("--journal", metavar="FILE")
     parser.add_argument("--max-receive", type=int, default=4 << 20, metavar="BYTES", help="default 4 MiB, as grpcio's own")
-    options = parser.parse_args()
-    asyncio.run(serve(options.listen, options.journal, options.max_receive))
+    parser.add_argument("--chain-id", default="interop", help="default interop")
+    parser.add_argument("--validators", type=int, default=4, metavar="N", help="default 4")
+    asyncio.run(serve(parser.parse_args()))
 
 
 main()
