@@ -1,1 +1,4 @@
-print("protoc-gen-bulwark")
+import BulwarkCodeGen
+import SwiftProtobufPluginLibrary
+
+BulwarkGenerator.main()

@@ -1,0 +1,146 @@
+/// How a field's payload is delimited (https://protobuf.dev/programming-guides/encoding/#structure).
+enum WireType: UInt8 {
+  case varint = 0
+  case fixed64 = 1
+  case lengthDelimited = 2
+  case startGroup = 3
+  case endGroup = 4
+  case fixed32 = 5
+}
+
+/// The number of a field and how its payload is delimited.
+struct WireTag {
+  /// The field that the implementation reserves for itself: no schema may use the number
+  /// (https://protobuf.dev/programming-guides/proto3/#assigning). Fields that libprotobuf-c would refuse are
+  /// passed through it inside a field of this number.
+  static let envelope = WireTag(number: 19_000, type: .lengthDelimited)
+
+  let number: UInt32
+  let type: WireType
+
+  /// The tag as it is written, before it becomes a varint.
+  var rawValue: UInt64 { UInt64(self.number) << 3 | UInt64(self.type.rawValue) }
+}
+
+/// What keeps a field from being read; the scanner adds where it happened.
+enum WireFault: Error {
+  case truncated
+  case malformed
+  case invalidUTF8
+  case tooDeep
+}
+
+/// Reads the wire format from memory, and never past its end.
+///
+/// It does not own the memory: whoever makes one keeps the memory alive while it is used.
+struct WireCursor {
+  private(set) var at: UnsafePointer<UInt8>
+  let end: UnsafePointer<UInt8>
+
+  @inline(__always)
+  init(at: UnsafePointer<UInt8>, end: UnsafePointer<UInt8>) {
+    self.at = at
+    self.end = end
+  }
+
+  @inline(__always)
+  var isAtEnd: Bool { self.at == self.end }
+
+  @inline(__always)
+  var remaining: Int { self.end - self.at }
+
+  /// Reads a tag: at most 5 bytes, at most 32 bits, a field number that is not zero, a wire type that exists.
+  @inline(__always)
+  mutating func readTag() throws(WireFault) -> WireTag {
+    guard self.at < self.end else { throw .truncated }
+    var raw = UInt64(self.at.pointee)
+    self.at += 1
+    if raw >= 0x80 { raw = try self.readRest(of: raw, maximumBytes: 5) }
+    guard raw <= UInt64(UInt32.max), raw >= 8, let type = WireType(rawValue: UInt8(raw & 7)) else {
+      throw .malformed
+    }
+    return WireTag(number: UInt32(truncatingIfNeeded: raw >> 3), type: type)
+  }
+
+  /// Reads a length and returns what it delimits: at most 5 bytes of length, at most 2 GiB.
+  @inline(__always)
+  mutating func readDelimited() throws(WireFault) -> WireCursor {
+    guard self.at < self.end else { throw .truncated }
+    var length = UInt64(self.at.pointee)
+    self.at += 1
+    if length >= 0x80 { length = try self.readRest(of: length, maximumBytes: 5) }
+    guard length <= UInt64(Int32.max) else { throw .malformed }
+    guard Int(length) <= self.remaining else { throw .truncated }
+    let start = self.at
+    self.at += Int(length)
+    return WireCursor(at: start, end: self.at)
+  }
+
+  /// Whether what remains is UTF-8 without overlong forms and surrogates.
+  var isUTF8: Bool {
+    let bytes = UnsafeBufferPointer(start: self.at, count: self.remaining)
+    return (try? UTF8Span(validating: bytes.span)) != nil
+  }
+
+  /// Skips a varint of at most 10 bytes.
+  @inline(__always)
+  mutating func skipVarint() throws(WireFault) {
+    if self.at < self.end, self.at.pointee < 0x80 {
+      self.at += 1
+    } else {
+      try self.skipLongVarint()
+    }
+  }
+
+  @inline(__always)
+  mutating func skip(_ byteCount: Int) throws(WireFault) {
+    guard byteCount <= self.remaining else { throw .truncated }
+    self.at += byteCount
+  }
+
+  /// Skips the payload of a field whose tag was read, groups with all that is in them included.
+  mutating func skipPayload(of tag: WireTag, remainingDepth: Int) throws(WireFault) {
+    switch tag.type {
+    case .varint: try self.skipVarint()
+    case .fixed64: try self.skip(8)
+    case .lengthDelimited: _ = try self.readDelimited()
+    case .fixed32: try self.skip(4)
+    case .startGroup: try self.skipGroup(number: tag.number, remainingDepth: remainingDepth)
+    case .endGroup: throw .malformed
+    }
+  }
+
+  private mutating func skipGroup(number: UInt32, remainingDepth: Int) throws(WireFault) {
+    guard remainingDepth > 0 else { throw .tooDeep }
+    while true {
+      let tag = try self.readTag()
+      if tag.type == .endGroup {
+        guard tag.number == number else { throw .malformed }
+        return
+      }
+      try self.skipPayload(of: tag, remainingDepth: remainingDepth - 1)
+    }
+  }
+
+  private mutating func skipLongVarint() throws(WireFault) {
+    let limit = min(10, self.remaining)
+    for length in 0..<limit where self.at[length] < 0x80 {
+      self.at += length + 1
+      return
+    }
+    throw limit == 10 ? .malformed : .truncated
+  }
+
+  /// Reads on in a varint of which the first byte was read.
+  private mutating func readRest(of first: UInt64, maximumBytes: Int) throws(WireFault) -> UInt64 {
+    var value = first & 0x7f
+    for index in 1..<maximumBytes {
+      guard self.at < self.end else { throw .truncated }
+      let byte = UInt64(self.at.pointee)
+      self.at += 1
+      value |= (byte & 0x7f) << UInt64(index * 7)
+      if byte < 0x80 { return value }
+    }
+    throw .malformed
+  }
+}

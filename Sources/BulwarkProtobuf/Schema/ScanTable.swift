@@ -1,0 +1,131 @@
+/// What the scanner knows of one message type.
+struct ScanTable {
+  /// The full name of the message type.
+  let name: StaticString
+
+  /// The memory that unpacking takes for the message before any of its fields is counted.
+  let memory: Int
+
+  /// The known fields in ascending order of their numbers.
+  let rules: UnsafePointer<FieldRule>
+  let ruleCount: Int
+
+  /// For each field number below `directCount`: one more than its place in `rules`, or zero.
+  let direct: UnsafePointer<UInt16>
+  let directCount: Int
+
+  /// The rule of a field number; nil if the schema does not know it.
+  @inline(__always)
+  func rule(for number: UInt32) -> UnsafePointer<FieldRule>? {
+    if number < self.directCount {
+      let index = Int(self.direct[Int(number)])
+      return index == 0 ? nil : self.rules + (index - 1)
+    }
+    return self.search(number)
+  }
+
+  private func search(_ number: UInt32) -> UnsafePointer<FieldRule>? {
+    var low = 0
+    var high = self.ruleCount
+    while low < high {
+      let middle = (low + high) / 2
+      if self.rules[middle].number < number { low = middle + 1 } else { high = middle }
+    }
+    return low < self.ruleCount && self.rules[low].number == number ? self.rules + low : nil
+  }
+}
+
+/// What the scanner checks of one field.
+struct FieldRule {
+  /// What the payload of a length-delimited field is.
+  enum Payload {
+    case bytes
+    case string
+    case message
+    /// Values without tags between them; the schema need not say so.
+    case packed(PackedElement)
+  }
+
+  /// What the elements of a packed field are.
+  enum PackedElement {
+    case varint, boolean, fixed
+  }
+
+  let number: UInt32
+
+  /// The wire type of one value.
+  let wireType: WireType
+
+  /// What stands behind a length, if the field has one.
+  let payload: Payload
+
+  /// Whether the field is there any number of times.
+  let isRepeated: Bool
+
+  /// The memory of one element of a repeated field; zero for a singular field.
+  let elementMemory: Int
+
+  /// A bit for each singular message field, shared by fields from the 65th on; otherwise zero.
+  let singularBit: UInt64
+
+  /// The offset of the case number if the field is a member of a oneof; otherwise nil.
+  let oneof: Int?
+
+  /// The table of the field's message type.
+  let message: UnsafePointer<ScanTable>?
+
+  let name: StaticString
+
+  /// Whether a value of the field may come with the wire type.
+  @inline(__always)
+  func accepts(_ type: WireType) -> Bool {
+    if type == self.wireType { return true }
+    guard type == .lengthDelimited, self.isRepeated, case .packed = self.payload else { return false }
+    return true
+  }
+}
+
+extension FieldRule {
+  init(_ field: FieldSchema, singularIndex: Int, tables: UnsafePointer<ScanTable>) {
+    let elementSize: Int
+    (self.wireType, self.payload, elementSize) = field.kind.wireForm
+    self.number = field.number
+    self.name = field.name
+    self.isRepeated = field.presence.isRepeated
+    self.elementMemory = self.isRepeated ? elementSize : 0
+    if case .oneof(let offset) = field.presence { self.oneof = offset } else { self.oneof = nil }
+    switch field.kind {
+    case .message(let index): self.message = tables + index
+    case .imported(let layout): self.message = layout.scanTable
+    default: self.message = nil
+    }
+    // Two fields that share a bit look like one field that comes twice. Such a message takes the slow path,
+    // where it is looked at properly.
+    self.singularBit = self.message != nil && !self.isRepeated ? 1 << (singularIndex & 63) : 0
+  }
+}
+
+extension FieldSchema.Presence {
+  var isRepeated: Bool {
+    switch self {
+    case .repeated, .packed: true
+    case .implicit, .explicit, .oneof: false
+    }
+  }
+}
+
+extension FieldSchema.Kind {
+  /// The wire type, what a length-delimited payload holds, and the memory of an element in an unpacked array.
+  fileprivate var wireForm: (WireType, FieldRule.Payload, elementSize: Int) {
+    switch self {
+    case .int32, .sint32, .uint32, .enumeration: (.varint, .packed(.varint), 4)
+    case .int64, .sint64, .uint64: (.varint, .packed(.varint), 8)
+    case .bool: (.varint, .packed(.boolean), 4)
+    case .sfixed32, .fixed32, .float: (.fixed32, .packed(.fixed), 4)
+    case .sfixed64, .fixed64, .double: (.fixed64, .packed(.fixed), 8)
+    case .string: (.lengthDelimited, .string, 16)
+    case .bytes: (.lengthDelimited, .bytes, 16)
+    case .message, .imported: (.lengthDelimited, .message, 8)
+    }
+  }
+}

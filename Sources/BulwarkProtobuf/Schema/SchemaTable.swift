@@ -1,0 +1,103 @@
+import CProtobufC
+
+/// The layouts of all messages of one .proto file, built once, when the file's first message is used.
+///
+/// One table for a file, because message types of a file may contain each other in circles, and those of
+/// different files cannot.
+public struct SchemaTable: Sendable {
+  private let layouts: [MessageLayout]
+
+  /// Builds the layouts of messages that generated code describes.
+  public init(_ messages: [MessageSchema]) {
+    // The memory below is referred to by every later message and is never freed: descriptors are constants that
+    // happen to be computed.
+    let descriptors = UnsafeMutablePointer<ProtobufCMessageDescriptor>.allocate(capacity: messages.count)
+    let tables = UnsafeMutablePointer<ScanTable>.allocate(capacity: messages.count)
+    for (index, message) in messages.enumerated() {
+      (descriptors + index).initialize(to: message.descriptor(messages: descriptors))
+      (tables + index).initialize(to: ScanTable(message, tables: tables))
+    }
+    self.layouts = messages.indices.map { index in
+      MessageLayout(
+        descriptor: UnsafeRawPointer(descriptors + index),
+        byteCount: messages[index].byteCount,
+        scanTable: tables + index,
+        name: messages[index].name
+      )
+    }
+  }
+
+  /// The layout of a message by its place in the table.
+  public subscript(index: Int) -> MessageLayout { self.layouts[index] }
+}
+
+extension MessageSchema {
+  fileprivate func descriptor(
+    messages: UnsafePointer<ProtobufCMessageDescriptor>
+  ) -> ProtobufCMessageDescriptor {
+    var descriptor = ProtobufCMessageDescriptor()
+    descriptor.magic = UInt32(PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC)
+    descriptor.name = UnsafeRawPointer(self.name.utf8Start).assumingMemoryBound(to: CChar.self)
+    descriptor.sizeof_message = self.byteCount
+    descriptor.n_fields = UInt32(truncatingIfNeeded: self.fields.count)
+    if !self.fields.isEmpty {
+      descriptor.fields = UnsafePointer(constants(self.fields.map { $0.descriptor(messages: messages) }))
+    }
+    let ranges = self.numberRanges
+    descriptor.n_field_ranges = UInt32(truncatingIfNeeded: ranges.count - 1)
+    descriptor.field_ranges = UnsafePointer(constants(ranges))
+    return descriptor
+  }
+
+  /// The runs of consecutive field numbers, each with the place of its first field, and one to end them: what
+  /// libprotobuf-c finds a field by.
+  private var numberRanges: [ProtobufCIntRange] {
+    var ranges: [ProtobufCIntRange] = []
+    var expected: UInt32 = 0
+    for (index, field) in self.fields.enumerated() {
+      if field.number != expected {
+        ranges.append(
+          ProtobufCIntRange(
+            start_value: Int32(truncatingIfNeeded: field.number),
+            orig_index: UInt32(truncatingIfNeeded: index)
+          )
+        )
+      }
+      expected = field.number &+ 1
+    }
+    ranges.append(
+      ProtobufCIntRange(start_value: 0, orig_index: UInt32(truncatingIfNeeded: self.fields.count))
+    )
+    return ranges
+  }
+}
+
+extension ScanTable {
+  fileprivate init(_ message: MessageSchema, tables: UnsafePointer<ScanTable>) {
+    var singularCount = 0
+    var rules: [FieldRule] = []
+    for field in message.fields {
+      let rule = FieldRule(field, singularIndex: singularCount, tables: tables)
+      if rule.singularBit != 0 { singularCount += 1 }
+      rules.append(rule)
+    }
+    let directCount = min(256, message.fields.last.map { Int($0.number) + 1 } ?? 0)
+    var direct = [UInt16](repeating: 0, count: directCount)
+    for (index, field) in message.fields.enumerated() where field.number < directCount {
+      direct[Int(field.number)] = UInt16(index + 1)
+    }
+    self.name = message.name
+    self.memory = UnpackedMemory.message(byteCount: message.byteCount, fields: message.fields)
+    self.rules = UnsafePointer(constants(rules))
+    self.ruleCount = rules.count
+    self.direct = UnsafePointer(constants(direct))
+    self.directCount = directCount
+  }
+}
+
+/// Puts values into memory that stays for the life of the program.
+private func constants<Value>(_ values: [Value]) -> UnsafeMutablePointer<Value> {
+  let memory = UnsafeMutablePointer<Value>.allocate(capacity: max(values.count, 1))
+  memory.initialize(from: values, count: values.count)
+  return memory
+}
