@@ -183,6 +183,7 @@ let package = Package(
     .testTarget(
       name: "BulwarkProtobufTests",
       dependencies: ["BulwarkProtobuf", "BulwarkCore", nioCore],
+      exclude: ["Protos"],
       swiftSettings: settings
     ),
     .testTarget(
