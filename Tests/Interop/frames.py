@@ -57,12 +57,11 @@ class Connection:
         self.socket.close()
 
     def send(self, data: bytes) -> bool:
-        """Whether the peer still took it: an attacker goes on until he is thrown out."""
+        """Whether the peer still took it: an attacker goes on until he is thrown out, and then reads why."""
         try:
             self.socket.sendall(data)
             return True
         except (BrokenPipeError, ConnectionResetError):
-            self.closed = True
             return False
 
     def send_unread(self, data: bytes, seconds: float) -> int:
@@ -72,10 +71,8 @@ class Connection:
         try:
             while sent < len(data):
                 sent += self.socket.send(view[sent:])
-        except TimeoutError:
+        except (TimeoutError, BrokenPipeError, ConnectionResetError):
             pass
-        except (BrokenPipeError, ConnectionResetError):
-            self.closed = True
         self.socket.settimeout(20)
         return sent
 

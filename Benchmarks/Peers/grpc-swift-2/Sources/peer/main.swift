@@ -36,6 +36,8 @@ func serve() async throws {
     group.addTask { try await server.serve() }
     if let bound = try await server.listeningAddress?.ipv4 {
       print("listening on \(bound.host):\(bound.port)")
+      // A pipe is buffered, and whoever started this program waits for the line.
+      fflush(nil)
     }
     try await group.waitForAll()
   }
@@ -87,7 +89,6 @@ func load() async throws {
   }
 }
 
-setvbuf(stdout, nil, _IOLBF, 0)
 switch CommandLine.arguments.dropFirst().first {
 case "server": try await serve()
 case "client": try await load()
