@@ -131,6 +131,14 @@ struct Namer {
     )
   }
 
+  /// The names of a service's methods, by their names in the file.
+  func methods(of service: ServiceDescriptor) -> [String: String] {
+    Self.unique(
+      service.methods.map { (key: $0.name, number: Int32(truncatingIfNeeded: $0.index)) },
+      reserving: ReservedNames.method
+    )
+  }
+
   /// Names that differ: of two that would be equal, the later one gets its number behind it.
   private static func unique(
     _ members: [(key: String, number: Int32)],

@@ -32,6 +32,10 @@ struct FilePlan {
       source.line()
       printer.writeDeclaration(of: message, to: &source)
     }
+    for service in self.file.services {
+      source.line()
+      ServicePrinter(service, namer: self.namer, access: self.access).write(to: &source)
+    }
     guard !self.messages.isEmpty else { return }
     source.line()
     source.line("// MARK: - Memory layouts")
@@ -56,7 +60,11 @@ struct FilePlan {
 
   private func writeImports(to source: inout SourceText) {
     var modules = self.namer.importedModules(of: self.file)
-    if self.options.importsRuntime { modules = Set(modules + ["BulwarkProtobuf"]).sorted() }
+    if self.options.importsRuntime {
+      modules.append("BulwarkProtobuf")
+      if !self.file.services.isEmpty { modules.append("BulwarkCore") }
+      modules = Set(modules).sorted()
+    }
     guard !modules.isEmpty else { return }
     source.line()
     for module in modules { source.line("\(self.access)import \(module)") }

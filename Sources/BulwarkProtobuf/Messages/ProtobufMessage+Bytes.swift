@@ -1,4 +1,4 @@
-public import NIOCore
+public import struct NIOCore.ByteBuffer
 
 extension ProtobufMessage {
   /// Decodes a message.

@@ -1,0 +1,105 @@
+import SwiftProtobuf
+import SwiftProtobufPluginLibrary
+
+/// Writes what a service is on both sides: the protocol that a server implements, the methods, and the client.
+struct ServicePrinter {
+  private let service: ServiceDescriptor
+  private let name: String
+  private let methods: [MethodPlan]
+  private let access: String
+
+  init(_ service: ServiceDescriptor, namer: Namer, access: String) {
+    self.service = service
+    self.name = namer.name(of: service)
+    self.access = access
+    let names = namer.methods(of: service)
+    self.methods = service.methods.map { method in
+      MethodPlan(
+        method: method,
+        name: ReservedNames.quoted(names[method.name] ?? method.name),
+        request: namer.name(of: method.inputType),
+        response: namer.name(of: method.outputType)
+      )
+    }
+  }
+
+  func write(to source: inout SourceText) {
+    self.writeProtocol(to: &source)
+    source.line()
+    self.writeRegistration(to: &source)
+    source.line()
+    self.writeMethods(to: &source)
+    source.line()
+    self.writeClient(to: &source)
+  }
+
+  // MARK: - Server
+
+  private func writeProtocol(to source: inout SourceText) {
+    source.documentation(Comments.lines(of: self.service, isDeprecated: self.service.options.deprecated))
+    source.block("\(self.access)protocol \(ReservedNames.quoted(self.name)): BulwarkCore.RPCService {") {
+      source in
+      for (index, method) in self.methods.enumerated() {
+        if index > 0 { source.line() }
+        source.documentation(method.documentation)
+        source.line("func \(method.name)(\(method.serverParameters)) async throws\(method.serverResult)")
+      }
+    }
+  }
+
+  private func writeRegistration(to source: inout SourceText) {
+    source.block("extension \(ReservedNames.quoted(self.name)) {") { source in
+      source.line("/// The methods of `\(self.service.fullName)`.")
+      source.line("\(self.access)typealias Methods = \(self.name)Methods")
+      source.line()
+      source.line("/// Adds a handler for each method of `\(self.service.fullName)`.")
+      source.block("\(self.access)func register(in registry: inout BulwarkCore.ServiceRegistry) {") {
+        source in
+        for method in self.methods {
+          source.line(
+            "registry.\(method.registration)(\(self.name)Methods.\(method.name), \(method.handler))"
+          )
+        }
+      }
+    }
+  }
+
+  private func writeMethods(to source: inout SourceText) {
+    source.line("/// The methods of `\(self.service.fullName)`: names, kinds and codecs.")
+    source.block("\(self.access)enum \(self.name)Methods {") { source in
+      for (index, method) in self.methods.enumerated() {
+        if index > 0 { source.line() }
+        let type = "BulwarkCore.RPCMethod<\(method.request), \(method.response)>"
+        source.line("/// `/\(self.service.fullName)/\(method.method.name)`.")
+        source.block("\(self.access)static let \(method.name) = \(type)(", closing: ")") { source in
+          let path = "service: \"\(self.service.fullName)\", method: \"\(method.method.name)\""
+          source.line("BulwarkCore.MethodDescriptor(\(path), kind: .\(method.kind)),")
+          source.line("request: .protobuf,")
+          source.line("response: .protobuf")
+        }
+      }
+    }
+  }
+
+  // MARK: - Client
+
+  private func writeClient(to source: inout SourceText) {
+    source.line("/// Calls `\(self.service.fullName)`. Copies share what they call through.")
+    source.block("\(self.access)struct \(self.name)Client: Sendable {") { source in
+      source.line("private let invoker: any BulwarkCore.CallInvoker")
+      source.line()
+      source.line("/// Creates a client that makes its calls on a connection, or on a layer around one.")
+      source.block("\(self.access)init(_ invoker: any BulwarkCore.CallInvoker) {") { source in
+        source.line("self.invoker = invoker")
+      }
+      for method in self.methods {
+        source.line()
+        source.documentation(method.documentation)
+        source.block("\(self.access)func \(method.clientSignature) {") { source in
+          let options = "options: options.with(timeout: timeout)"
+          source.line(method.clientCall("\(self.name)Methods.\(method.name)", options))
+        }
+      }
+    }
+  }
+}
