@@ -24,7 +24,9 @@ public enum HandlerExecution: Hashable, Sendable {
 }
 
 /// A method that a server serves: built once, looked up for each call.
-public struct MethodEntry: Sendable {
+///
+/// A class, so that passing it along with each call costs one reference and not one per name in it.
+public final class MethodEntry: Sendable {
   /// The two shapes of a handler; unary is a path of its own, not a stream of one message.
   public enum Handler: Sendable {
     /// One message in, one message out.
@@ -40,7 +42,13 @@ public struct MethodEntry: Sendable {
   public let handler: Handler
 
   /// Where it runs.
-  public internal(set) var execution: HandlerExecution
+  public let execution: HandlerExecution
+
+  init(descriptor: MethodDescriptor, handler: Handler, execution: HandlerExecution) {
+    self.descriptor = descriptor
+    self.handler = handler
+    self.execution = execution
+  }
 }
 
 // MARK: - Off the loop

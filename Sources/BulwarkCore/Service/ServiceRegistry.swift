@@ -80,7 +80,9 @@ public struct ServiceRegistry: Sendable {
 
   mutating func setExecution(_ execution: HandlerExecution, of descriptors: Set<MethodDescriptor>) {
     for descriptor in descriptors {
-      self.byPath[descriptor.path]?.execution = execution
+      if let entry = self.byPath[descriptor.path] {
+        self.register(entry.descriptor, execution: execution, handler: entry.handler)
+      }
     }
   }
 }

@@ -73,7 +73,7 @@ public final class Client: CallInvoker, Sendable {
     let result = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         receiver.continuation = continuation
-        self.onLoop { $0.start(call) }
+        self.start(call)
       }
     } onCancel: {
       self.onLoop { $0.cancel(call) }
@@ -96,7 +96,7 @@ public final class Client: CallInvoker, Sendable {
       receiver: stream
     )
     link.attach(call)
-    self.onLoop { $0.start(call) }
+    self.start(call)
     return stream
   }
 
@@ -114,6 +114,12 @@ public final class Client: CallInvoker, Sendable {
       deadline: deadline,
       maxResponseBytes: options.maxResponseBytes ?? self.limits.maxReceiveMessageBytes
     )
+  }
+
+  private func start(_ call: ClientCall) {
+    // The way without a closure, for callers that are on the loop already.
+    guard !self.eventLoop.inEventLoop else { return self.core.value.start(call) }
+    self.onLoop { $0.start(call) }
   }
 
   private func onLoop(_ body: @escaping @Sendable (ClientCore) -> Void) {

@@ -126,41 +126,39 @@ extension ServerChannelHandler {
 }
 
 /// The way back from a handler's task to its connection, from any thread.
+///
+/// On the loop, where most handlers run, it is a plain call; the closures are made only for the hop.
 private struct CallCompletion: Sendable {
-  private let handler: NIOLoopBound<ServerChannelHandler>
-  private let eventLoop: any EventLoop
+  private let handler: ServerChannelHandler
   private let stream: HTTP2StreamID
 
   init(_ handler: ServerChannelHandler, _ stream: HTTP2StreamID) {
-    self.handler = NIOLoopBound(handler, eventLoop: handler.eventLoop)
-    self.eventLoop = handler.eventLoop
+    self.handler = handler
     self.stream = stream
   }
 
   func unary(_ result: Result<ByteBuffer, RPCError>) {
-    self.onLoop { $0.finishUnary($1, result) }
+    let (handler, stream) = (self.handler, self.stream)
+    guard !handler.eventLoop.inEventLoop else { return handler.finishUnary(stream, result) }
+    handler.eventLoop.execute { handler.finishUnary(stream, result) }
   }
 
   func stream(_ error: RPCError?) {
-    self.onLoop { $0.finishStream($1, error) }
+    let (handler, stream) = (self.handler, self.stream)
+    guard !handler.eventLoop.inEventLoop else { return handler.finishStream(stream, error) }
+    handler.eventLoop.execute { handler.finishStream(stream, error) }
   }
 
   func credit(_ bytes: Int) {
-    self.onLoop { $0.credit($1, bytes) }
+    let (handler, stream) = (self.handler, self.stream)
+    guard !handler.eventLoop.inEventLoop else { return handler.credit(stream, bytes) }
+    handler.eventLoop.execute { handler.credit(stream, bytes) }
   }
 
   func drain() {
-    self.onLoop { $0.drainResponses($1) }
-  }
-
-  private func onLoop(_ body: @escaping @Sendable (ServerChannelHandler, HTTP2StreamID) -> Void) {
-    if self.eventLoop.inEventLoop {
-      body(self.handler.value, self.stream)
-    } else {
-      self.eventLoop.execute {
-        body(self.handler.value, self.stream)
-      }
-    }
+    let (handler, stream) = (self.handler, self.stream)
+    guard !handler.eventLoop.inEventLoop else { return handler.drainResponses(stream) }
+    handler.eventLoop.execute { handler.drainResponses(stream) }
   }
 }
 

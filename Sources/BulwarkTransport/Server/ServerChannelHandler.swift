@@ -8,7 +8,10 @@ import NIOCore
 ///
 /// Everything in here happens on the channel's event loop. One read gives one write and one flush for all that it
 /// produced; what handlers answer later in the same tick shares a flush too.
-final class ServerChannelHandler: ChannelDuplexHandler {
+///
+/// `@unchecked Sendable`: a reference travels with the tasks of its calls, whose only way in is `CallCompletion`;
+/// that checks for the loop and hops to it where necessary, so all state is read and written on the loop alone.
+final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   typealias InboundIn = ByteBuffer
   typealias OutboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer

@@ -11,7 +11,7 @@ public final class ClientConnection {
   private let session: HTTP2ClientSession
   private let limits: WireLimits
   private var headers: RequestFields
-  private var streams: [HTTP2StreamID: ClientStreamMachine] = [:]
+  private var streams: [HTTP2StreamID: ClientStream] = [:]
   private var outputs = Deque<ClientOutput>()
   private var timers: ConnectionTimers
   private var isReady = false
@@ -110,9 +110,11 @@ public final class ClientConnection {
       )
     }
     guard let stream = self.session.sendRequest(fields, endStream: false) else { return nil }
-    self.streams[stream] = ClientStreamMachine(
-      isUnary: request.method.kind == .unary,
-      maxMessageBytes: request.maxResponseBytes
+    self.streams[stream] = ClientStream(
+      ClientStreamMachine(
+        isUnary: request.method.kind == .unary,
+        maxMessageBytes: request.maxResponseBytes
+      )
     )
     if let onlyMessage {
       _ = self.session.sendData(stream, prefix: prefix, onlyMessage)
@@ -136,7 +138,7 @@ public final class ClientConnection {
 
   /// Ends a call for the caller's own reasons: resets its stream, and reports nothing of it any more.
   public func cancel(_ stream: HTTP2StreamID) {
-    guard self.streams[stream]?.end() == true else { return }
+    guard self.streams[stream]?.machine.end() == true else { return }
     self.session.reset(stream, .cancel, isGlitch: false)
   }
 
@@ -187,14 +189,14 @@ public final class ClientConnection {
     _ kind: HTTP2HeadersKind,
     endStream: Bool
   ) {
-    guard self.streams[stream] != nil else { return }
+    guard let state = self.streams[stream] else { return }
     let bytes = self.session.fieldBytes
     let headers = ResponseHeaders(fields.lazy.map { self.session.field($0) }, in: bytes)
     if endStream {
-      self.ended(stream, self.streams[stream]?.receivedEnd(headers) ?? .ignore)
+      self.ended(stream, state.machine.receivedEnd(headers))
       return
     }
-    switch self.streams[stream]?.receivedHeaders(headers) ?? .keep {
+    switch state.machine.receivedHeaders(headers) {
     case .keep:
       break
     case .metadata(let metadata):
@@ -210,8 +212,9 @@ public final class ClientConnection {
     _ range: Range<Int>,
     endStream: Bool
   ) {
+    let state = self.streams[stream]
     if let chunk = bytes.getSlice(at: range.lowerBound, length: range.count), !range.isEmpty {
-      switch self.streams[stream]?.received(chunk) ?? .keep {
+      switch state?.machine.received(chunk) ?? .keep {
       case .keep:
         self.session.consume(stream, range.count)
       case .forward:
@@ -222,7 +225,7 @@ public final class ClientConnection {
       }
     }
     if endStream {
-      self.ended(stream, self.streams[stream]?.receivedEnd(nil) ?? .ignore)
+      self.ended(stream, state?.machine.receivedEnd(nil) ?? .ignore)
     }
   }
 
@@ -245,7 +248,7 @@ public final class ClientConnection {
   }
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode, _ closer: HTTP2Closer) {
-    if self.streams[stream]?.end() == true {
+    if self.streams.removeValue(forKey: stream)?.machine.end() == true {
       let failure: ClientFailure
       switch closer {
       case .connection:
@@ -265,7 +268,15 @@ public final class ClientConnection {
       }
       self.outputs.append(.failed(stream, failure))
     }
-    self.streams[stream] = nil
     self.outputs.append(.capacityChanged)
+  }
+}
+
+/// What a client connection keeps of one call: looked up once per input, then used by reference.
+private final class ClientStream {
+  var machine: ClientStreamMachine
+
+  init(_ machine: ClientStreamMachine) {
+    self.machine = machine
   }
 }

@@ -29,37 +29,42 @@ extension ServerConnection {
     }
   }
 
-  private func deadlineExceeded(_ stream: HTTP2StreamID) {
-    guard let machine = self.streams[stream], !machine.isAnswered else { return }
-    if machine.isCollecting {
-      self.reject(stream, .deadlineExceeded)
-    } else {
-      self.fail(stream, .deadlineExceeded)
-      self.outputs.append(.cancel(stream, .deadlineExceeded))
+  private func deadlineExceeded(_ id: HTTP2StreamID) {
+    guard let stream = self.streams[id] else { return }
+    self.end(stream, .deadlineExceeded)
+  }
+
+  /// Answers a call with an error, whether it has a handler or not, and cancels the handler if it has.
+  private func end(_ stream: ServerStream, _ error: RPCError) {
+    if stream.machine.isCollecting {
+      self.reject(stream, error)
+    } else if !stream.machine.isAnswered {
+      self.fail(stream, error)
+      self.outputs.append(.cancel(stream.call.id, error))
     }
   }
 
   /// Looks for streams that have made no progress for the stall timeout.
   private func sweep(now: MonotonicInstant) {
     let oldest = now.advanced(by: .nanoseconds(-self.limits.stallTimeout))
-    for (stream, machine) in self.streams {
-      let queued = self.session.queuedBytes(stream)
-      if queued != machine.queuedAtLastLook || (queued == 0 && !machine.isCollecting) {
-        self.streams[stream]?.queuedAtLastLook = queued
-        self.streams[stream]?.lastProgress = now
-      } else if machine.lastProgress <= oldest {
-        self.stalled(stream, machine)
+    for stream in Array(self.streams.values) {
+      let queued = self.session.queuedBytes(stream.call.id)
+      if queued != stream.queuedAtLastLook || (queued == 0 && !stream.machine.isCollecting) {
+        stream.queuedAtLastLook = queued
+        stream.lastProgress = now
+      } else if stream.lastProgress <= oldest {
+        self.stalled(stream)
       }
     }
     self.timers.swept(streamsOpen: !self.streams.isEmpty, now: now)
   }
 
-  private func stalled(_ stream: HTTP2StreamID, _ machine: ServerStreamMachine) {
-    if machine.isCollecting {
+  private func stalled(_ stream: ServerStream) {
+    if stream.machine.isCollecting {
       self.reject(stream, RPCError(code: .deadlineExceeded, message: "the request made no progress"))
     } else {
       // The peer does not take what is queued, so it would not take a status either.
-      self.session.reset(stream, .cancel, isGlitch: true)
+      self.session.reset(stream.call.id, .cancel, isGlitch: true)
     }
   }
 }
@@ -76,13 +81,8 @@ extension ServerConnection {
   /// Ends a stop that took too long: every call fails with UNAVAILABLE and its handler is cancelled.
   public func abortCalls() {
     let error = RPCError(code: .unavailable, message: "the server is shutting down")
-    for (stream, machine) in self.streams where !machine.isAnswered {
-      if machine.isCollecting {
-        self.reject(stream, error)
-      } else {
-        self.fail(stream, error)
-        self.outputs.append(.cancel(stream, error))
-      }
+    for stream in Array(self.streams.values) {
+      self.end(stream, error)
     }
     self.session.terminate(code: .noError, debug: "shutdown")
   }

@@ -14,7 +14,7 @@ public final class ServerConnection {
   private let peer: Peer
   private let time: TimeSource
 
-  var streams: [HTTP2StreamID: ServerStreamMachine] = [:]
+  var streams: [HTTP2StreamID: ServerStream] = [:]
   var outputs = Deque<ServerOutput>()
   var timers: ConnectionTimers
   var deadlines = DeadlineTable<HTTP2StreamID>()
@@ -156,11 +156,11 @@ public final class ServerConnection {
       time: self.time
     )
     let call = ServerCall(id: stream, entry: entry, context: context)
-    let machine = ServerStreamMachine(call, limits: self.limits, now: now)
-    self.streams[stream] = machine
+    let state = ServerStream(call, maxMessageBytes: self.limits.maxReceiveMessageBytes, now: now)
+    self.streams[stream] = state
     self.heldCalls += 1
     self.timers.streamOpened(now: now)
-    if !machine.isCollecting {
+    if !state.machine.isCollecting {
       self.outputs.append(.startStream(call))
     }
     if endStream {
@@ -175,43 +175,40 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
-    guard self.streams[stream] != nil, let chunk = bytes.getSlice(at: range.lowerBound, length: range.count)
+    guard let state = self.streams[stream],
+      let chunk = bytes.getSlice(at: range.lowerBound, length: range.count)
     else {
       self.session.consume(stream, range.count)
       return
     }
-    let before = self.streams[stream]?.collectedBytes ?? 0
-    let action = self.streams[stream]?.received(chunk, endStream: endStream) ?? .keep
-    let after = self.streams[stream]?.collectedBytes ?? 0
-    self.collectingBytes += after - before
-    self.streams[stream]?.lastProgress = now
+    let before = state.machine.collectedBytes
+    let action = state.machine.received(chunk, endStream: endStream)
+    self.collectingBytes += state.machine.collectedBytes - before
+    state.lastProgress = now
     switch action {
     case .forward:
-      guard let call = self.streams[stream]?.call else { return }
       if !range.isEmpty {
-        self.outputs.append(.requestBytes(call.id, chunk))
+        self.outputs.append(.requestBytes(stream, chunk))
       }
       if endStream {
-        self.outputs.append(.requestsEnded(call.id))
+        self.outputs.append(.requestsEnded(stream))
       }
       return
     case .keep:
       if self.collectingBytes > self.limits.maxCollectingBytes {
-        self.reject(stream, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
+        self.reject(state, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
       }
     case .start(let message):
-      if let call = self.streams[stream]?.call {
-        self.outputs.append(.startUnary(call, message: message))
-      }
+      self.outputs.append(.startUnary(state.call, message: message))
     case .reject(let error):
-      self.reject(stream, error)
+      self.reject(state, error)
     }
     // Collected bytes are bounded by the limits above, and a message larger than the window needs the credit.
     self.session.consume(stream, range.count)
   }
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
-    guard let machine = self.streams.removeValue(forKey: stream) else { return }
+    guard let machine = self.streams.removeValue(forKey: stream)?.machine else { return }
     self.deadlines.remove(stream)
     self.collectingBytes -= machine.collectedBytes
     if machine.isCollecting {
@@ -234,15 +231,13 @@ public final class ServerConnection {
     _ = self.session.sendHeaders(stream, fields, endStream: true)
   }
 
-  /// Turns a call away whose request was being collected.
-  func reject(_ stream: HTTP2StreamID, _ error: RPCError) {
-    guard var machine = self.streams.removeValue(forKey: stream) else { return }
-    self.collectingBytes -= machine.collectedBytes
-    _ = machine.answer()
-    self.streams[stream] = machine
-    self.deadlines.remove(stream)
+  /// Turns a call away that has no handler yet: its request was being collected.
+  func reject(_ stream: ServerStream, _ error: RPCError) {
+    self.collectingBytes -= stream.machine.collectedBytes
+    _ = stream.machine.answer()
+    self.deadlines.remove(stream.call.id)
     self.heldCalls -= 1
-    self.answer(stream, with: error)
+    self.answer(stream.call.id, with: error)
   }
 
   func releaseHeldCall() {

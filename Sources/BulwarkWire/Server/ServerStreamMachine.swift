@@ -30,24 +30,14 @@ struct ServerStreamMachine {
     case reject(RPCError)
   }
 
-  let call: ServerCall
   private var state: State
   private(set) var hasSentHeaders = false
-  /// When bytes of a unary request, or room for a response, were last seen.
-  var lastProgress: MonotonicInstant
-  /// How much of the response waited for the peer when it was last looked at.
-  var queuedAtLastLook = 0
 
-  init(_ call: ServerCall, limits: WireLimits, now: MonotonicInstant) {
-    self.call = call
-    self.lastProgress = now
-    switch call.entry.handler {
-    case .unary:
-      let deframer = MessageDeframer(limit: limits.maxReceiveMessageBytes)
-      self.state = .collecting(deframer, message: nil, bytes: 0)
-    case .stream:
-      self.state = .streaming
-    }
+  init(isUnary: Bool, maxMessageBytes: Int) {
+    self.state =
+      isUnary
+      ? .collecting(MessageDeframer(limit: maxMessageBytes), message: nil, bytes: 0)
+      : .streaming
   }
 
   /// How many bytes of a request that is not whole yet are held.

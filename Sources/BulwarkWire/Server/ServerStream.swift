@@ -1,0 +1,22 @@
+import BulwarkCore
+
+/// What a server connection keeps of one call: looked up once per input, then used by reference.
+final class ServerStream {
+  let call: ServerCall
+  var machine: ServerStreamMachine
+
+  /// When bytes of a unary request, or room for a response, were last seen.
+  var lastProgress: MonotonicInstant
+
+  /// How much of the response waited for the peer when it was last looked at.
+  var queuedAtLastLook = 0
+
+  init(_ call: ServerCall, maxMessageBytes: Int, now: MonotonicInstant) {
+    self.call = call
+    self.machine = ServerStreamMachine(
+      isUnary: call.context.method.kind == .unary,
+      maxMessageBytes: maxMessageBytes
+    )
+    self.lastProgress = now
+  }
+}
