@@ -52,9 +52,13 @@ public final class ClientConnection {
     self.session.takeOutbound(into: &buffer, limit: limit)
   }
 
-  /// What has happened, oldest first.
+  /// What has happened, oldest first. There can be outputs after every call, `takeOutbound` included.
   public func nextOutput() -> ClientOutput? {
-    self.outputs.popFirst()
+    if self.outputs.isEmpty {
+      // What is sent ends streams and makes room for writers, with no word from the peer.
+      self.drainEvents(ByteBuffer())
+    }
+    return self.outputs.popFirst()
   }
 
   /// Whether the connection has nothing to read or write any more: close it when the bytes taken are sent.

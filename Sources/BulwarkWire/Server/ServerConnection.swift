@@ -20,6 +20,8 @@ public final class ServerConnection {
   var deadlines = DeadlineTable<HTTP2StreamID>()
   var shutdown = ShutdownMachine()
   private var collectingBytes = 0
+  /// The time of the latest input that had one.
+  private var latest: MonotonicInstant
   /// Calls that hold a place: their request is being collected, or their handler has not returned.
   private(set) var heldCalls = 0
 
@@ -40,12 +42,14 @@ public final class ServerConnection {
     self.peer = peer
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
+    self.latest = now
   }
 
   // MARK: - Bytes
 
   /// Bytes have come from the peer.
   public func receive(_ bytes: ByteBuffer, now: MonotonicInstant) {
+    self.latest = now
     self.session.receive(bytes, now: now.nanoseconds)
     self.drainEvents(bytes, now: now)
     self.timers.received(
@@ -60,9 +64,13 @@ public final class ServerConnection {
     self.session.takeOutbound(into: &buffer, limit: limit)
   }
 
-  /// What is to be done, oldest first.
+  /// What is to be done, oldest first. There can be outputs after every call, `takeOutbound` included.
   public func nextOutput() -> ServerOutput? {
-    self.outputs.popFirst()
+    if self.outputs.isEmpty {
+      // What is sent ends streams and makes room for writers, with no word from the peer.
+      self.drainEvents(ByteBuffer(), now: self.latest)
+    }
+    return self.outputs.popFirst()
   }
 
   /// Whether the connection has nothing to read or write any more: close it when the bytes taken are sent.
