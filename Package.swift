@@ -79,7 +79,7 @@ let package = Package(
     ),
     .target(
       name: "BulwarkTestKit",
-      dependencies: ["BulwarkCore", "BulwarkWire", "BulwarkHTTP2", nioCore],
+      dependencies: ["BulwarkCore", "BulwarkWire", "BulwarkHTTP2", nioCore, collections],
       swiftSettings: settings
     ),
     .target(
