@@ -58,7 +58,7 @@ extension HTTP2Session {
     self.handle = nil
     // nghttp2 frees its streams without a callback, so each is closed here. The order is that of the identifiers,
     // to be the same in every run.
-    for id in self.streams.keys.sorted() {
+    for id in self.streams.identifiers.sorted() {
       if let stream = self.streams[id] {
         self.close(stream, code: code, by: .connection)
       }

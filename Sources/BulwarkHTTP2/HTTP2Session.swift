@@ -23,7 +23,7 @@ public class HTTP2Session {
   final var handle: OpaquePointer?
   /// The limits in force, each within its range.
   final let limits: HTTP2Limits
-  final var streams: [HTTP2StreamID: StreamState] = [:]
+  final var streams = StreamTable<StreamState>()
   final var events = Deque<HTTP2Event>()
   final var fields: InboundFields
   final var floodGuard: FloodGuard

@@ -30,7 +30,7 @@ public struct Metadata: Sendable {
   ///
   /// The name must not end in `-bin`; if it does, the UTF-8 of the text is what the peer gets as bytes.
   public mutating func add(_ value: String, for name: String) {
-    self.append(name: name.lowercased().utf8, value: value.utf8)
+    self.append(anyName: name.lowercased().utf8, value: value.utf8)
   }
 
   /// Adds a binary pair after the ones that are there.
@@ -38,11 +38,21 @@ public struct Metadata: Sendable {
   /// The name should end in `-bin`; the ending is added where it is missing, because nothing else may carry bytes.
   public mutating func add(binary value: some Collection<UInt8>, for name: String) {
     let name = name.lowercased()
-    self.append(name: (name.hasSuffix("-bin") ? name : name + "-bin").utf8, value: value)
+    self.append(anyName: (name.hasSuffix("-bin") ? name : name + "-bin").utf8, value: value)
   }
 
   /// Appends a pair whose name is lower case already and whose value is in its decoded form.
-  package mutating func append(name: some Collection<UInt8>, value: some Collection<UInt8>) {
+  ///
+  /// Not generic: the wire calls it for each header of each call, and a generic function is not specialised
+  /// across modules.
+  package mutating func append(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>) {
+    if self.slots.isEmpty {
+      self.bytes.reserveCapacity(Swift.max(128, name.count + value.count))
+    }
+    self.append(anyName: name, value: value)
+  }
+
+  private mutating func append(anyName name: some Collection<UInt8>, value: some Collection<UInt8>) {
     // 32-bit slots keep a pair small; a header list is kilobytes, and what does not fit could not be sent.
     guard let start = UInt32(exactly: self.bytes.count), let nameLength = UInt32(exactly: name.count),
       let valueLength = UInt32(exactly: value.count)

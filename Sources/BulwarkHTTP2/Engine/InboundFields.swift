@@ -58,7 +58,7 @@ struct InboundFields: Sendable {
     block.listSize += name.count + value.count + 32
     block.fieldCount += 1
     if block.listSize <= self.maxListSize && block.fieldCount <= self.maxFields {
-      if name.elementsEqual(":status".utf8) {
+      if name.count == 7 && name.elementsEqual(":status".utf8) {
         block.isInformational = value.first == UInt8(ascii: "1")
       }
       let start = self.bytes.count
@@ -100,9 +100,9 @@ struct InboundFields: Sendable {
       let name = self.bytes[field.name]
       // Pseudo-header fields come first (RFC 9113, section 8.3); nghttp2 sees to it.
       guard name.first == UInt8(ascii: ":") else { break }
-      if name.elementsEqual(":scheme".utf8) {
+      if name.equals(":scheme") {
         hasScheme = RequestTarget.isSchemeValid(self.bytes[field.value])
-      } else if name.elementsEqual(":path".utf8) {
+      } else if name.equals(":path") {
         hasPath = RequestTarget.isPathValid(self.bytes[field.value])
       }
     }

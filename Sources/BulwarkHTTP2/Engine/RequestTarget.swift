@@ -1,16 +1,25 @@
 /// The two pseudo-header fields of a request that nghttp2 checks only in part.
 enum RequestTarget {
   /// gRPC is spoken over `http` or `https`. nghttp2 lets any scheme pass, and with another one also any path.
-  static func isSchemeValid(_ scheme: some Collection<UInt8>) -> Bool {
-    scheme.elementsEqual("http".utf8) || scheme.elementsEqual("https".utf8)
+  static func isSchemeValid(_ scheme: ArraySlice<UInt8>) -> Bool {
+    scheme.equals("http") || scheme.equals("https")
   }
 
   /// `/service/method`: two segments, neither empty. Anything else could be read in one way by a rule about
   /// paths and in another by the lookup of the method (CVE-2026-33186).
-  static func isPathValid(_ path: some Collection<UInt8>) -> Bool {
+  static func isPathValid(_ path: ArraySlice<UInt8>) -> Bool {
     let slash = UInt8(ascii: "/")
-    guard path.first == slash else { return false }
-    let segments = path.dropFirst().split(separator: slash, omittingEmptySubsequences: false)
-    return segments.count == 2 && segments.allSatisfy { !$0.isEmpty }
+    let afterFirst = path.dropFirst()
+    guard path.first == slash, let second = afterFirst.firstIndex(of: slash) else { return false }
+    let method = path[(second + 1)...]
+    return second > afterFirst.startIndex && !method.isEmpty && !method.contains(slash)
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// Whether these are the bytes of a literal: compared in place, without a string.
+  @inline(__always)
+  func equals(_ text: StaticString) -> Bool {
+    text.withUTF8Buffer { self.elementsEqual($0) }
   }
 }

@@ -24,7 +24,7 @@ final class ClientChannelHandler: ChannelDuplexHandler {
   private let connection: ClientConnection
   private let eventLoop: any EventLoop
   private weak var owner: (any ClientConnectionOwner)?
-  private var calls: [HTTP2StreamID: ClientCall] = [:]
+  private var calls = StreamTable<ClientCall>()
   private var flusher = OutboundFlusher()
   private var timer: DeadlineTimer?
   private var context: ChannelHandlerContext?

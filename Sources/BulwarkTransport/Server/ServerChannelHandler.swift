@@ -29,7 +29,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   private var isClosed = false
 
   /// The calls whose handler has not returned.
-  var handlers: [HTTP2StreamID: RunningHandler] = [:]
+  var handlers = StreamTable<RunningHandler>()
 
   /// Called once, when the connection is closed and every handler has returned.
   var onEnd: (() -> Void)?

@@ -11,7 +11,7 @@ public final class ClientConnection {
   private let session: HTTP2ClientSession
   private let limits: WireLimits
   private var headers: RequestFields
-  private var streams: [HTTP2StreamID: ClientStream] = [:]
+  private var streams = StreamTable<ClientStream>()
   private var outputs = Deque<ClientOutput>()
   private var timers: ConnectionTimers
   private var isReady = false

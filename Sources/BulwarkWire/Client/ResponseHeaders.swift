@@ -11,8 +11,6 @@ struct ResponseHeaders {
   private var unknownEncoding: String?
   private var malformedBinary: String?
 
-  private static let identity = Array("identity".utf8)
-
   init(_ fields: some Sequence<HTTP2Field>, in bytes: [UInt8]) {
     for field in fields {
       self.read(bytes[field.name], bytes[field.value])
@@ -31,7 +29,7 @@ struct ResponseHeaders {
       )
     case .grpcMessage:
       self.grpcMessage = PercentEncoding.decode(value)
-    case .grpcEncoding where !value.elementsEqual(Self.identity):
+    case .grpcEncoding where !value.equals("identity"):
       self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
     case .application:
       _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)

@@ -19,46 +19,41 @@ enum HeaderName {
   /// An application's name that ends in `-bin`.
   case applicationBinary
 
-  private static let previousAttempts = Array("grpc-previous-rpc-attempts".utf8)
-  private static let retryPushback = Array("grpc-retry-pushback-ms".utf8)
-  private static let statusDetails = Array("grpc-status-details-bin".utf8)
-  private static let reservedPrefix = Array("grpc-".utf8)
-  private static let binarySuffix = Array("-bin".utf8)
-
-  /// Names of a fixed meaning by their length, so that one comparison decides.
-  private static let known: [[(name: [UInt8], meaning: HeaderName)]] = {
-    let all: [(String, HeaderName)] = [
-      (":method", .method), (":path", .path), (":scheme", .scheme), (":authority", .authority),
-      (":status", .status), ("te", .te), ("content-type", .contentType), ("content-length", .contentLength),
-      ("grpc-timeout", .grpcTimeout), ("grpc-encoding", .grpcEncoding), ("grpc-status", .grpcStatus),
-      ("grpc-message", .grpcMessage),
-    ]
-    var table = [[([UInt8], HeaderName)]](repeating: [], count: 15)
-    for (name, meaning) in all {
-      table[name.utf8.count].append((Array(name.utf8), meaning))
-    }
-    return table
-  }()
-
+  /// The length comes first: it leaves at most three candidates for a comparison.
   init(_ name: ArraySlice<UInt8>) {
-    if name.count < Self.known.count {
-      for candidate in Self.known[name.count] where name.elementsEqual(candidate.name) {
-        self = candidate.meaning
-        return
-      }
+    switch name.count {
+    case 2 where name.equals("te"): self = .te
+    case 5 where name.equals(":path"): self = .path
+    case 7 where name.equals(":method"): self = .method
+    case 7 where name.equals(":scheme"): self = .scheme
+    case 7 where name.equals(":status"): self = .status
+    case 10 where name.equals(":authority"): self = .authority
+    case 11 where name.equals("grpc-status"): self = .grpcStatus
+    case 12 where name.equals("content-type"): self = .contentType
+    case 12 where name.equals("grpc-timeout"): self = .grpcTimeout
+    case 12 where name.equals("grpc-message"): self = .grpcMessage
+    case 13 where name.equals("grpc-encoding"): self = .grpcEncoding
+    case 14 where name.equals("content-length"): self = .contentLength
+    default: self = Self.other(name)
     }
-    let isBinary = name.count > 4 && name.suffix(4).elementsEqual(Self.binarySuffix)
-    if name.starts(with: Self.reservedPrefix) {
-      // These three are read by retry policies and by error details, so applications see them.
-      if name.elementsEqual(Self.statusDetails) {
-        self = .applicationBinary
-      } else if name.elementsEqual(Self.previousAttempts) || name.elementsEqual(Self.retryPushback) {
-        self = .application
-      } else {
-        self = .grpcReserved
-      }
-    } else {
-      self = isBinary ? .applicationBinary : .application
+  }
+
+  private static func other(_ name: ArraySlice<UInt8>) -> HeaderName {
+    let isBinary = name.count > 4 && name.suffix(4).equals("-bin")
+    guard name.prefix(5).equals("grpc-") else { return isBinary ? .applicationBinary : .application }
+    // These three are read by retry policies and by error details, so applications see them.
+    if name.equals("grpc-status-details-bin") { return .applicationBinary }
+    if name.equals("grpc-previous-rpc-attempts") || name.equals("grpc-retry-pushback-ms") {
+      return .application
     }
+    return .grpcReserved
+  }
+}
+
+extension ArraySlice<UInt8> {
+  /// Whether these are the bytes of a literal: compared in place, without a string.
+  @inline(__always)
+  func equals(_ text: StaticString) -> Bool {
+    text.withUTF8Buffer { self.elementsEqual($0) }
   }
 }

@@ -20,7 +20,7 @@ enum MetadataFields {
     // padding of its own.
     for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {
       guard let bytes = Base64.decode(part.trimmingSpace()) else { return false }
-      metadata.append(name: name, value: bytes)
+      metadata.append(name: name, value: bytes[...])
     }
     return true
   }
@@ -36,7 +36,7 @@ enum MetadataFields {
         let value = metadata.valueBytes(at: index)
         guard self.isLegal(name: name) else { throw self.illegal(name, "its name") }
         guard value.allSatisfy({ (0x20...0x7E).contains($0) }) else { throw self.illegal(name, "its value") }
-        fields.add(name: name, value: value, neverIndex: name.elementsEqual("authorization".utf8))
+        fields.add(name: name, value: value, neverIndex: name.equals("authorization"))
       case .applicationBinary:
         guard self.isLegal(name: name) else { throw self.illegal(name, "its name") }
         fields.add(name: name, value: Base64.encode(metadata.valueBytes(at: index)))

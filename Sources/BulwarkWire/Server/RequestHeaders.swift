@@ -22,10 +22,6 @@ struct RequestHeaders {
   private var isGRPC = false
   private var acceptsTrailers = false
 
-  private static let post = Array("POST".utf8)
-  private static let trailers = Array("trailers".utf8)
-  private static let identity = Array("identity".utf8)
-
   /// Reads the block.
   ///
   /// HTTP-level faults come first, then those of gRPC: a peer that does not speak gRPC would not understand a
@@ -64,13 +60,13 @@ struct RequestHeaders {
   private mutating func read(_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> RPCError? {
     switch HeaderName(name) {
     case .method:
-      self.isPost = value.elementsEqual(Self.post)
+      self.isPost = value.equals("POST")
     case .path:
       self.path = value
     case .contentType:
       self.isGRPC = ContentType.isGRPC(value)
     case .te:
-      self.acceptsTrailers = value.elementsEqual(Self.trailers)
+      self.acceptsTrailers = value.equals("trailers")
     case .grpcTimeout:
       guard let timeout = TimeoutHeader.decode(value.trimmingSpace()) else {
         return RPCError(
@@ -79,7 +75,7 @@ struct RequestHeaders {
         )
       }
       self.timeout = timeout
-    case .grpcEncoding where !value.elementsEqual(Self.identity):
+    case .grpcEncoding where !value.equals("identity"):
       return RPCError(
         code: .unimplemented,
         message: "grpc-encoding \"\(String(decoding: value.prefix(32), as: UTF8.self))\" is not supported"
@@ -103,11 +99,10 @@ struct RequestHeaders {
 
 /// The media type of gRPC: `application/grpc`, alone or followed by `+codec` or `;parameters`.
 enum ContentType {
-  private static let grpc = Array("application/grpc".utf8)
-
   static func isGRPC(_ value: ArraySlice<UInt8>) -> Bool {
-    guard value.starts(with: self.grpc) else { return false }
-    guard let next = value.dropFirst(self.grpc.count).first else { return true }
+    let prefixLength = 16
+    guard value.prefix(prefixLength).equals("application/grpc") else { return false }
+    guard let next = value.dropFirst(prefixLength).first else { return true }
     return next == UInt8(ascii: "+") || next == UInt8(ascii: ";")
   }
 }

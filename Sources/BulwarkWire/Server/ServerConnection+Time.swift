@@ -47,7 +47,7 @@ extension ServerConnection {
   /// Looks for streams that have made no progress for the stall timeout.
   private func sweep(now: MonotonicInstant) {
     let oldest = now.advanced(by: .nanoseconds(-self.limits.stallTimeout))
-    for stream in Array(self.streams.values) {
+    for stream in self.streams.values {
       let queued = self.session.queuedBytes(stream.call.id)
       if queued != stream.queuedAtLastLook || (queued == 0 && !stream.machine.isCollecting) {
         stream.queuedAtLastLook = queued
@@ -81,7 +81,7 @@ extension ServerConnection {
   /// Ends a stop that took too long: every call fails with UNAVAILABLE and its handler is cancelled.
   public func abortCalls() {
     let error = RPCError(code: .unavailable, message: "the server is shutting down")
-    for stream in Array(self.streams.values) {
+    for stream in self.streams.values {
       self.end(stream, error)
     }
     self.session.terminate(code: .noError, debug: "shutdown")

@@ -14,7 +14,7 @@ public final class ServerConnection {
   private let peer: Peer
   private let time: TimeSource
 
-  var streams: [HTTP2StreamID: ServerStream] = [:]
+  var streams = StreamTable<ServerStream>()
   var outputs = Deque<ServerOutput>()
   var timers: ConnectionTimers
   var deadlines = DeadlineTable<HTTP2StreamID>()
