@@ -150,13 +150,20 @@ def test_each_status_code_arrives(stub, code):
         "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n",
         "100 % of 50%25, %zz",
         "",
-        "é" * 1000,
+        "é" * 600,
     ],
 )
 @pytest.mark.parametrize("code", [2, 9])
 def test_a_status_message_arrives_to_the_byte(stub, code, message):
     error = error_of(lambda: stub.Echo(interop.EchoRequest(failure=failure(code, message)), timeout=5))
     assert (error.code().value[0], error.details()) == (code, message)
+
+
+def test_a_status_message_that_is_too_long_is_cut_and_not_lost(needs_our_programs, stub):
+    """4 KiB on the wire, where each of these characters takes six bytes; never in the middle of one."""
+    error = error_of(lambda: stub.Echo(interop.EchoRequest(failure=failure(9, "é" * 5000)), timeout=5))
+    assert error.code() == grpc.StatusCode.FAILED_PRECONDITION
+    assert error.details() == "é" * (4096 // 6)
 
 
 def test_trailers_come_with_the_status(stub):
