@@ -73,9 +73,8 @@ extension ServerConnection {
 extension ServerConnection {
   /// Starts a graceful stop: no new calls; those that run may finish.
   public func beginShutdown() {
-    guard case .announce(let ping) = self.shutdown.begin() else { return }
+    guard case .announce = self.shutdown.begin() else { return }
     self.session.shutdownNotice()
-    self.session.ping(ping)
   }
 
   /// Ends a stop that took too long: every call fails with UNAVAILABLE and its handler is cancelled.

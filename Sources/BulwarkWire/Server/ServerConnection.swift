@@ -61,7 +61,10 @@ public final class ServerConnection {
 
   /// Appends what is to be sent, up to about `limit` bytes; true if more is waiting.
   public func takeOutbound(into buffer: inout ByteBuffer, limit: Int) -> Bool {
-    self.session.takeOutbound(into: &buffer, limit: limit)
+    if self.session.takeOutbound(into: &buffer, limit: limit) { return true }
+    guard case .ping(let payload) = self.shutdown.sent() else { return false }
+    self.session.ping(payload)
+    return true
   }
 
   /// What is to be done, oldest first. There can be outputs after every call, `takeOutbound` included.

@@ -1,17 +1,26 @@
 /// The steps of a graceful stop (RFC 9113 section 6.8): a GOAWAY that names no stream, a PING, and when its
 /// acknowledgement shows that the peer has seen the first, the GOAWAY that names the last stream.
 ///
-///     serving ──begin──▶ announced ──ping acknowledged──▶ draining
+///     serving ──begin──▶ announcing ──sent──▶ announced ──ping acknowledged──▶ draining
+///
+/// The PING is submitted only when the GOAWAY has gone out: HTTP/2 libraries send PINGs first.
 struct ShutdownMachine {
   private enum State: Equatable {
     case serving
+    case announcing
     case announced
     case draining
   }
 
   enum OnBegin: Equatable {
-    /// Send the first GOAWAY and a PING with this payload.
-    case announce(ping: UInt64)
+    /// Send the first GOAWAY.
+    case announce
+    case doNothing
+  }
+
+  enum OnSent: Equatable {
+    /// Send a PING with this payload.
+    case ping(UInt64)
     case doNothing
   }
 
@@ -28,8 +37,15 @@ struct ShutdownMachine {
 
   mutating func begin() -> OnBegin {
     guard self.state == .serving else { return .doNothing }
+    self.state = .announcing
+    return .announce
+  }
+
+  /// All that was submitted has gone out.
+  mutating func sent() -> OnSent {
+    guard self.state == .announcing else { return .doNothing }
     self.state = .announced
-    return .announce(ping: Self.payload)
+    return .ping(Self.payload)
   }
 
   mutating func pingAcknowledged(_ payload: UInt64) -> OnPing {

@@ -122,6 +122,11 @@ final class EngineClient {
     self.frames.filter { $0.stream == stream }
   }
 
+  /// The frames of the server of one kind.
+  func frames(_ kind: RawFrame.Kind) -> [RawFrame] {
+    self.frames.filter { $0.kind == kind }
+  }
+
   /// The calls for which a handler was started.
   var started: [ServerCall] {
     self.outputs.compactMap {

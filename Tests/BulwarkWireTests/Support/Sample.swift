@@ -61,10 +61,18 @@ enum Sample {
 
   static func text(_ text: String) -> ByteBuffer { ByteBuffer(string: text) }
 
-  /// Bytes that show where they belong.
+  /// Bytes that show where they belong: no two places within 251 bytes are equal.
   static func bytes(_ count: Int, seed: UInt8 = 0) -> ByteBuffer {
-    ByteBuffer(bytes: (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) &+ seed })
+    var buffer = ByteBuffer()
+    buffer.reserveCapacity(count)
+    while buffer.readableBytes < count {
+      let start = buffer.readableBytes == 0 ? Int(seed) % 251 : 0
+      buffer.writeBytes(self.pattern[start...].prefix(count - buffer.readableBytes))
+    }
+    return buffer
   }
+
+  private static let pattern = (0..<251 * 64).map { UInt8($0 % 251) }
 
   /// A message with its prefix, as it stands on the wire.
   static func framed(_ message: [UInt8], flag: UInt8 = 0) -> [UInt8] {
