@@ -39,6 +39,6 @@ public final class HTTP2ClientSession: HTTP2Session {
 
   /// True when no new stream can be opened: either side has sent GOAWAY, or the session has ended.
   public var isGoingAway: Bool {
-    self.handle == nil || self.hasSentGoAway || self.peerLastStream != nil
+    self.handle == nil || self.hasSubmittedGoAway || self.peerLastStream != nil
   }
 }

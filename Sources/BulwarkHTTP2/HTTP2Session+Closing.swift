@@ -13,8 +13,8 @@ extension HTTP2Session {
   /// Sends GOAWAY with the last stream that was processed. Streams up to it go on; the session is finished when
   /// the last of them has closed.
   public final func goAway(code: HTTP2ErrorCode, debug: String) {
-    guard let handle = self.handle, !self.hasSentGoAway else { return }
-    self.hasSentGoAway = true
+    guard let handle = self.handle, !self.hasSubmittedGoAway else { return }
+    self.hasSubmittedGoAway = true
     let text = Array(debug.utf8.prefix(256))
     self.check(
       nghttp2_submit_goaway(
@@ -83,6 +83,7 @@ extension HTTP2Session {
   /// Takes a stream out of the table: its queue is dropped, its credit goes back, and it is reported once.
   final func close(_ stream: StreamState, code: HTTP2ErrorCode, by closer: HTTP2Closer) {
     self.streams.removeValue(forKey: stream.id)
+    self.fields.abandonBlock(of: stream.id)
     self.queuedTotal -= stream.outbound.count
     if stream.unconsumed > 0, let handle = self.handle {
       self.check(nghttp2_session_consume_connection(handle, stream.unconsumed))

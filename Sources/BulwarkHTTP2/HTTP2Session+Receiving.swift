@@ -98,6 +98,14 @@ extension HTTP2Session {
     return self.outcome(nil)
   }
 
+  /// A frame broke the protocol; nghttp2 ends its stream or the connection, and reports nothing else of it.
+  final func invalidFrameReceived(_ header: nghttp2_frame_hd) {
+    self.stats.invalidFrames &+= 1
+    if UInt32(header.type) == NGHTTP2_HEADERS.rawValue {
+      self.fields.abandonBlock(of: header.stream_id)
+    }
+  }
+
   private func goAwayReceived(_ frame: nghttp2_goaway) {
     self.peerLastStream = frame.last_stream_id
     let debug = UnsafeBufferPointer(start: frame.opaque_data, count: min(frame.opaque_data_len, 1_024))
@@ -114,8 +122,13 @@ extension HTTP2Session {
 
   /// A header block begins. For a new request nghttp2 has opened the stream already.
   final func headerBlockBegan(_ stream: HTTP2StreamID, category: nghttp2_headers_category) -> Int32 {
-    self.fields.beginBlock(stream: stream)
-    guard category == NGHTTP2_HCAT_REQUEST, let handle = self.handle else { return 0 }
+    guard category == NGHTTP2_HCAT_REQUEST, let handle = self.handle else {
+      self.fields.beginBlock(stream: stream)
+      return 0
+    }
+    // GOAWAY, although it may not be out yet, says that this stream was not processed; the client will try again
+    // elsewhere, so it must not run here. nghttp2 closes it when the frame goes out.
+    guard !self.hasSubmittedGoAway else { return 0 }
     self.streamsInThisRead += 1
     guard self.streamsInThisRead <= self.limits.maxNewStreamsPerRead else {
       // Not in the table, so the rest of the stream is dropped, and the reset is charged when it goes out.
@@ -128,17 +141,9 @@ extension HTTP2Session {
       )
     }
     self.stats.streamsOpened &+= 1
+    self.fields.beginBlock(stream: stream)
     self.streams[stream] = StreamState(inbound: stream)
     return 0
-  }
-
-  /// One decoded field. Nothing is copied for a stream that is not listened to.
-  final func headerReceived(
-    _ stream: HTTP2StreamID,
-    name: UnsafeBufferPointer<UInt8>,
-    value: UnsafeBufferPointer<UInt8>
-  ) {
-    self.fields.append(name: name, value: value)
   }
 
   private func headersReceived(

@@ -51,7 +51,7 @@ public class HTTP2Session {
   public final internal(set) var hasReceivedSettings = false
   /// The last stream that the peer's GOAWAY lets finish, or nil before one came.
   final var peerLastStream: HTTP2StreamID?
-  final var hasSentGoAway = false
+  final var hasSubmittedGoAway = false
 
   /// The pending bytes of a queue above which ``HTTP2Event/streamWritable(stream:)`` will follow, once they are
   /// below the second figure.

@@ -1,7 +1,7 @@
 /// Counts what a peer makes this side do, and says when it is too much.
 ///
-/// nghttp2 has limits of its own against some of these floods; they stand behind this guard, at twice its
-/// figures, because they cannot be given a clock and end the connection without saying why.
+/// nghttp2 has limits of its own against some of these floods. They cannot be given a clock, end the connection
+/// without saying why, or count what is legal, so they stand behind this guard, out of the way.
 struct FloodGuard: Sendable {
   /// The budget that a peer has used up. The text goes into the GOAWAY frame.
   enum Flood: String {

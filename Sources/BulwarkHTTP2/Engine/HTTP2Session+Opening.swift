@@ -34,12 +34,13 @@ extension HTTP2Session {
     nghttp2_option_set_max_outbound_ack(option, self.limits.maxOutboundAcks)
     // gRPC lets metadata values have white space around them and has it removed (by the layer above).
     nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1)
-    // The guard counts resets and continuations itself; these stand behind it. nghttp2 1.52 counts a
-    // CONTINUATION frame once for each piece in which its nine-byte header arrives, hence the factor.
+    // Resets and continuations are the flood guard's to count. nghttp2's reset limiter reads the wall clock, so it
+    // is set out of reach: time here is the caller's. Its count of CONTINUATION frames stands behind the guard's;
+    // nghttp2 1.52 counts one for each piece in which its nine-byte header arrives, hence the factor.
     bulwark_nghttp2_option_set_floods(
       option,
-      UInt64(2 * self.limits.resetBurst),
-      UInt64(2 * self.limits.resetsPerSecond),
+      UInt64(UInt32.max),
+      UInt64(UInt32.max),
       max(9 * self.limits.maxContinuations, 9)
     )
   }

@@ -70,6 +70,13 @@ struct InboundFields: Sendable {
     self.block = block
   }
 
+  /// Forgets the block in progress, if it is this stream's: what follows of it will not be reported.
+  mutating func abandonBlock(of stream: HTTP2StreamID) {
+    if self.block?.stream == stream {
+      _ = self.endBlock(keep: false)
+    }
+  }
+
   /// Ends the block in progress. If `keep` is false, or it is above the limits, its fields are gone.
   mutating func endBlock(keep: Bool) -> Block? {
     defer { self.block = nil }

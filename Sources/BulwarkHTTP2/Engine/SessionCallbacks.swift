@@ -31,23 +31,14 @@ enum SessionCallbacks {
       guard let session = session(context), let frame else { return failed }
       return session.headerBlockBegan(frame.pointee.hd.stream_id, category: frame.pointee.headers.cat)
     }
-    nghttp2_session_callbacks_set_on_header_callback(table) {
-      _,
-      frame,
-      name,
-      nameCount,
-      value,
-      valueCount,
-      _,
-      context in
-      guard let session = session(context), let frame else { return failed }
-      session.headerReceived(
-        frame.pointee.hd.stream_id,
+    let header: nghttp2_on_header_callback = { _, _, name, nameCount, value, valueCount, _, context in
+      session(context)?.fields.append(
         name: UnsafeBufferPointer(start: name, count: nameCount),
         value: UnsafeBufferPointer(start: value, count: valueCount)
       )
       return 0
     }
+    nghttp2_session_callbacks_set_on_header_callback(table, header)
     // An invalid field makes the whole message malformed (RFC 9113, section 8.2.1); nghttp2 would skip it.
     nghttp2_session_callbacks_set_on_invalid_header_callback(table) { _, _, _, _, _, _, _, _ in
       NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
@@ -60,8 +51,9 @@ enum SessionCallbacks {
       guard let session = session(context), let frame else { return failed }
       return session.frameReceived(frame)
     }
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table) { _, _, _, context in
-      session(context)?.stats.invalidFrames &+= 1
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table) { _, frame, _, context in
+      guard let session = session(context), let frame else { return failed }
+      session.invalidFrameReceived(frame.pointee.hd)
       return 0
     }
     // Any other result than 0 would leak what is queued for the stream (CVE-2023-35945).
