@@ -171,7 +171,7 @@ let package = Package(
     .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),
     .testTarget(
       name: "BulwarkHTTP2Tests",
-      dependencies: ["BulwarkHTTP2", "BulwarkTestKit", nioCore],
+      dependencies: ["BulwarkHTTP2", "BulwarkTestKit", "CNghttp2", nioCore],
       swiftSettings: settings
     ),
     .testTarget(
