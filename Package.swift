@@ -120,11 +120,12 @@ let package = Package(
       name: "ConsensusService",
       dependencies: ["Bulwark", crypto],
       path: "Examples/ConsensusService",
+      exclude: ["README.md"],
       swiftSettings: settings
     ),
     .executableTarget(
       name: "consensus-node",
-      dependencies: ["ConsensusService", "Bulwark", arguments, logging, lifecycle],
+      dependencies: ["ConsensusService", "Bulwark", nioPosix, arguments, logging, lifecycle, signals],
       path: "Examples/consensus-node",
       swiftSettings: settings
     ),
@@ -206,7 +207,7 @@ let package = Package(
     ),
     .testTarget(
       name: "ConsensusServiceTests",
-      dependencies: ["ConsensusService", "Bulwark"],
+      dependencies: ["ConsensusService", "Bulwark", nioCore],
       path: "Examples/Tests/ConsensusServiceTests",
       swiftSettings: settings
     ),
