@@ -1,0 +1,57 @@
+public import Bulwark
+import BulwarkProtobuf
+
+// What a committee of mock validators does with its nodes.
+extension ConsensusNode {
+  /// The node as it is best served: methods that hash or check whole blocks run off the event loops, where they
+  /// would hold up every call of the connections that share one.
+  public var service: some RPCService {
+    self.offLoop(
+      Methods.proposeBlock.descriptor,
+      Methods.uploadBlockParts.descriptor,
+      Methods.verifyBlock.descriptor,
+      Methods.verifyCommit.descriptor
+    )
+  }
+
+  /// The proposal that is due in this node's round, signed with the key that `key` finds for the validator whose
+  /// turn it is; nil if there is no such key.
+  public func proposal(
+    _ transactions: [[UInt8]],
+    signedBy key: (_ proposer: Validator) -> MockKey?
+  ) -> ProposeBlockRequest? {
+    let now = self.clock.wallNanoseconds()
+    let plan = self.withState { $0.chain.plan(now: now) }
+    guard let proposer = plan.validators.validators.first(where: { $0.address == plan.proposerAddress }),
+      let key = key(proposer)
+    else { return nil }
+    return plan.proposal(transactions, signedBy: key)
+  }
+
+  /// Decides a height with the votes of all validators, whose keys must be mock keys: for nodes without peers.
+  ///
+  /// - Throws: ``RPCError`` if a proposal or a vote is refused, for example because others vote here too.
+  public func decideAlone(_ transactions: [[UInt8]]) throws {
+    guard let proposal = self.proposal(transactions, signedBy: { MockKey(publicKey: $0.publicKey) }),
+      let header = proposal.block?.header
+    else { return }
+    try answering {
+      let id = try self.propose(proposal).blockId
+      let validators = self.withState { $0.chain.validators.validators }
+      for type in [VoteType.prevote, .precommit] {
+        for (index, validator) in validators.enumerated() {
+          let vote = Vote.with {
+            $0.type = type
+            $0.height = header.height
+            $0.round = header.round
+            $0.blockHash = id?.hash ?? []
+            $0.validatorIndex = UInt32(clamping: index)
+            $0.timestampNs = self.clock.wallNanoseconds()
+          }
+          let signed = vote.signed(by: MockKey(publicKey: validator.publicKey), chainID: self.genesis.chainID)
+          _ = try self.withChain { try $0.submit(signed) }
+        }
+      }
+    }
+  }
+}
