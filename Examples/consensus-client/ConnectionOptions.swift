@@ -1,0 +1,67 @@
+import ArgumentParser
+import Bulwark
+import ConsensusService
+
+/// What every subcommand takes.
+struct ConnectionOptions: ParsableArguments {
+  @Option(help: "The node: HOST:PORT or unix:PATH.", transform: { try Endpoint(argument: $0) })
+  var target: Endpoint
+
+  @Option(help: "The seconds that the whole command may take; without it streams go on until they end.")
+  var timeout: Double?
+
+  @Flag(help: "Print JSON, one object per line.")
+  var json = false
+
+  @Option(help: "The chain's name, which mock keys are derived from.")
+  var chainID = "bulwark-demo"
+
+  func validate() throws {
+    if let timeout, !(timeout > 0 && timeout <= 86_400) {
+      throw ValidationError("--timeout must be above 0 and at most 86400 seconds.")
+    }
+  }
+
+  /// The deadline of each unary call: 5 s unless another was asked for.
+  var unaryTimeout: Duration { .seconds(self.timeout ?? 5) }
+
+  /// The deadline of a stream, if any.
+  var streamTimeout: Duration? { self.timeout.map { .seconds($0) } }
+
+  var output: Output { Output(isJSON: self.json) }
+
+  /// Reads a stream that goes on for ever: running out of the time that was asked for is how it ends.
+  func untilTimeout(_ body: () async throws -> Void) async throws {
+    do {
+      try await body()
+    } catch let error as RPCError where error.code == .deadlineExceeded && self.timeout != nil {
+      return
+    }
+  }
+
+  /// Connects for as long as `body` runs. A failed call is printed, and ends the command with code 1.
+  func withNode(_ body: (NodeView) async throws -> Void) async throws {
+    let client = Client(to: self.target)
+    let node = NodeView(
+      service: ConsensusServiceClient(client),
+      chainID: self.chainID,
+      timeout: self.unaryTimeout
+    )
+    do {
+      try await body(node)
+      await client.close()
+    } catch let error as RPCError {
+      self.output.fail(error)
+      throw ExitCode.failure
+    }
+  }
+}
+
+extension Endpoint {
+  fileprivate init(argument: String) throws {
+    guard let endpoint = Endpoint(argument) else {
+      throw ValidationError("'\(argument)' is neither HOST:PORT nor unix:PATH.")
+    }
+    self = endpoint
+  }
+}

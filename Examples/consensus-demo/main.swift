@@ -1,1 +1,0 @@
-print("consensus-demo")
