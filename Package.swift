@@ -30,6 +30,7 @@ let package = Package(
     .executable(name: "consensus-node", targets: ["consensus-node"]),
     .executable(name: "consensus-client", targets: ["consensus-client"]),
     .executable(name: "consensus-demo", targets: ["consensus-demo"]),
+    .executable(name: "message-crosscheck", targets: ["message-crosscheck"]),
     .executable(name: "bench-server", targets: ["bench-server"]),
     .executable(name: "bench-client", targets: ["bench-client"]),
   ],
@@ -160,6 +161,20 @@ let package = Package(
       swiftSettings: settings
     ),
 
+    // The messages of the tests, and the program that another implementation compares itself with.
+    .target(
+      name: "TestMessages",
+      dependencies: ["BulwarkProtobuf", "BulwarkCore"],
+      path: "Tests/TestMessages",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "message-crosscheck",
+      dependencies: ["TestMessages", "ConsensusService", "BenchEcho", "BulwarkProtobuf", "BulwarkCore"],
+      path: "Tests/MessageCrosscheck",
+      swiftSettings: settings
+    ),
+
     // What other gRPC stacks judge, and are judged by: see Tests/Interop.
     .executableTarget(
       name: "interop-peer",
@@ -192,7 +207,7 @@ let package = Package(
     ),
     .testTarget(
       name: "BulwarkProtobufTests",
-      dependencies: ["BulwarkProtobuf", "BulwarkCore", nioCore],
+      dependencies: ["BulwarkProtobuf", "BulwarkCore", "TestMessages", nioCore],
       exclude: ["Protos"],
       swiftSettings: settings
     ),

@@ -1,5 +1,5 @@
 import BulwarkProtobuf
-import NIOCore
+import TestMessages
 import Testing
 
 @Suite("A message comes back from its bytes as it was")

@@ -17,7 +17,7 @@ enum ReservedNames {
   private static let special: Set<String> = ["init", "self", "Self", "Type", "Protocol", "Any", "_"]
 
   /// Members that every generated message has.
-  private static let messageMembers: Set<String> = ["hashValue", "unknownFields"]
+  private static let messageMembers: Set<String> = ["hashValue", "protobufSchemas", "unknownFields"]
 
   /// Members that every generated enumeration has.
   private static let enumMembers: Set<String> = ["hashValue", "rawValue", "stored", "unrecognized"]

@@ -13,7 +13,7 @@ enum Comments {
   }
 
   private static func text(_ comment: String) -> [String] {
-    var lines = comment.split(separator: "\n", omittingEmptySubsequences: false).map { line in
+    var lines = comment.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline).map { line in
       String(line.drop { $0 == " " || $0 == "\t" }.reversed().drop { $0.isWhitespace }.reversed())
     }
     while lines.last?.isEmpty == true { lines.removeLast() }

@@ -60,7 +60,9 @@ struct MessagePrinter {
     var lines = Comments.lines(of: field, isDeprecated: field.options.deprecated)
     if let value = field.defaultValue {
       if !lines.isEmpty { lines.append("") }
-      lines.append("Where it is absent, readers take \(value) for it.")
+      // A string may hold anything, line ends included, and must not end the comment.
+      let text = field.type == .string ? value.debugDescription : value
+      lines.append("Where it is absent, readers take \(text) for it.")
     }
     return lines
   }

@@ -1,0 +1,9 @@
+import BenchEcho
+import BulwarkProtobuf
+
+extension MessageTable {
+  /// The messages of `BenchEcho`.
+  static let echo: [any ProtobufMessage.Type] = [
+    Msg.self,
+  ]
+}
