@@ -66,22 +66,44 @@ class Chain:
         header = proposal.block.header
         require(proposal.HasField("block"), Code.INVALID_ARGUMENT, "block is missing")
         require(header.chain_id == self.committee.chain_id, Code.INVALID_ARGUMENT, "block.header.chain_id is another's")
-        require(len(proposal.signature) == 64, Code.INVALID_ARGUMENT, f"signature must be 64 bytes, got {len(proposal.signature)}")
+        require(
+            len(proposal.signature) == 64,
+            Code.INVALID_ARGUMENT,
+            f"signature must be 64 bytes, got {len(proposal.signature)}",
+        )
         id_ = mock_chain.block_id(proposal.block)
         accepted = consensus.ProposeBlockResponse(block_id=id_, verdict=ACCEPT)
         if header.height < self.height and self.blocks[header.height - 1].header == header:
             return accepted
-        require(header.height == self.height, Code.FAILED_PRECONDITION, f"block.header.height {header.height} is not the height being decided, {self.height}")
+        require(
+            header.height == self.height,
+            Code.FAILED_PRECONDITION,
+            f"block.header.height {header.height} is not the height being decided, {self.height}",
+        )
         parent, parent_header = self.head()
-        require(header.parent.hash == parent.hash, Code.FAILED_PRECONDITION, "block.header.parent is not the last block")
+        require(
+            header.parent.hash == parent.hash, Code.FAILED_PRECONDITION, "block.header.parent is not the last block"
+        )
         proposer = self.committee.proposer(header.height, header.round)
         address = self.committee.validators[proposer].address
-        require(header.proposer_address == address, Code.FAILED_PRECONDITION, "block.header.proposer_address is not whose turn it is")
+        require(
+            header.proposer_address == address,
+            Code.FAILED_PRECONDITION,
+            "block.header.proposer_address is not whose turn it is",
+        )
         signature = mock_chain.sign(self.committee.keys[proposer], mock_chain.proposal_bytes(proposal, id_.hash))
-        require(proposal.signature == signature, Code.INVALID_ARGUMENT, f"signature does not verify for validator {proposer}")
+        require(
+            proposal.signature == signature,
+            Code.INVALID_ARGUMENT,
+            f"signature does not verify for validator {proposer}",
+        )
         known = self.proposals.get((header.height, header.round))
         if known is not None:
-            require(known.block.header == header, Code.FAILED_PRECONDITION, "block conflicts with the proposer's earlier one")
+            require(
+                known.block.header == header,
+                Code.FAILED_PRECONDITION,
+                "block conflicts with the proposer's earlier one",
+            )
             return accepted
         if problem := self.problem(proposal.block, parent_header):
             return consensus.ProposeBlockResponse(block_id=id_, verdict=REJECT, reason=problem)
@@ -98,11 +120,25 @@ class Chain:
 
     async def vote(self, vote):
         require(vote.type in (PREVOTE, PRECOMMIT), Code.INVALID_ARGUMENT, "vote.type must be PREVOTE or PRECOMMIT")
-        require(len(vote.signature) == 64, Code.INVALID_ARGUMENT, f"vote.signature must be 64 bytes, got {len(vote.signature)}")
+        require(
+            len(vote.signature) == 64,
+            Code.INVALID_ARGUMENT,
+            f"vote.signature must be 64 bytes, got {len(vote.signature)}",
+        )
         count = self.committee.count
-        require(vote.validator_index < count, Code.INVALID_ARGUMENT, f"vote.validator_index must be below {count}, got {vote.validator_index}")
-        signature = mock_chain.sign(self.committee.keys[vote.validator_index], mock_chain.vote_bytes(self.committee.chain_id, vote))
-        require(vote.signature == signature, Code.INVALID_ARGUMENT, f"vote.signature does not verify for validator {vote.validator_index}")
+        require(
+            vote.validator_index < count,
+            Code.INVALID_ARGUMENT,
+            f"vote.validator_index must be below {count}, got {vote.validator_index}",
+        )
+        signature = mock_chain.sign(
+            self.committee.keys[vote.validator_index], mock_chain.vote_bytes(self.committee.chain_id, vote)
+        )
+        require(
+            vote.signature == signature,
+            Code.INVALID_ARGUMENT,
+            f"vote.signature does not verify for validator {vote.validator_index}",
+        )
         open_ = range(max(1, self.height - KEPT_HEIGHTS), self.height + 1)
         require(vote.height in open_, Code.FAILED_PRECONDITION, f"vote.height {vote.height} is not open")
         key = (vote.height, vote.round, vote.type, vote.validator_index)
@@ -120,7 +156,9 @@ class Chain:
         return consensus.SubmitVoteResponse(accepted=True, duplicate=first is not None, power_seen=power)
 
     def power(self, height: int, round_: int, type_: int, hash_: bytes) -> int:
-        signers = [vote for key, vote in self.votes.items() if key[:3] == (height, round_, type_) and vote.block_hash == hash_]
+        signers = [
+            vote for key, vote in self.votes.items() if key[:3] == (height, round_, type_) and vote.block_hash == hash_
+        ]
         return len(signers) * self.committee.power
 
     async def decide(self, height: int, round_: int) -> None:
@@ -147,11 +185,13 @@ class FakeConsensus(consensus_grpc.ConsensusServiceServicer):
             key = request.validator.public_key
             known = self.registered.setdefault(key, (self.committee.count + len(self.registered), request))
             require(known[1] == request, Code.ALREADY_EXISTS, "validator.public_key was registered with other values")
-            return consensus.RegisterValidatorResponse(validator_index=known[0], activation_height=self.chain.height + 2)
+            return consensus.RegisterValidatorResponse(
+                validator_index=known[0], activation_height=self.chain.height + 2
+            )
 
     async def GetValidatorSet(self, request, context):
         start, size = int(request.page_token or 0), request.page_size or 100
-        page = self.committee.validators[start : start + size]
+        page = self.committee.with_priorities(self.chain.height)[start : start + size]
         more = start + size < self.committee.count
         return consensus.GetValidatorSetResponse(
             height=self.chain.height, validators=page, next_page_token=str(start + size) if more else ""
@@ -161,13 +201,17 @@ class FakeConsensus(consensus_grpc.ConsensusServiceServicer):
         heights = range(request.epoch * 16 + 1, (request.epoch + 1) * 16 + 1)
         duties = []
         for index in request.validator_indices:
-            duties.append(consensus.GetDutiesResponse.Duty(validator_index=index, height=heights[0], attest_heights=heights))
+            duties.append(
+                consensus.GetDutiesResponse.Duty(validator_index=index, height=heights[0], attest_heights=heights)
+            )
             duties += [
                 consensus.GetDutiesResponse.Duty(validator_index=index, height=height, is_proposer=True)
                 for height in heights
                 if self.committee.proposer(height) == index
             ]
-        return consensus.GetDutiesResponse(duties=duties, dependent_root=mock_chain.validators_hash(self.committee.validators))
+        return consensus.GetDutiesResponse(
+            duties=duties, dependent_root=mock_chain.validators_hash(self.committee.validators)
+        )
 
     async def SubmitVote(self, request, context):
         async with answering(context):
@@ -193,10 +237,16 @@ class FakeConsensus(consensus_grpc.ConsensusServiceServicer):
                 require(part.index not in pieces, Code.INVALID_ARGUMENT, f"index {part.index} was sent before")
                 pieces[part.index] = part
             total = next(iter(pieces.values())).total if pieces else 0
-            require(total > 0 and sorted(pieces) == list(range(total)), Code.INVALID_ARGUMENT, "index: parts are missing")
+            require(
+                total > 0 and sorted(pieces) == list(range(total)), Code.INVALID_ARGUMENT, "index: parts are missing"
+            )
             chunks = [pieces[index].data for index in range(total)]
             for index, part in pieces.items():
-                require(list(part.proof) == mock_chain.merkle_proof(chunks, index), Code.INVALID_ARGUMENT, f"proof of part {index} is wrong")
+                require(
+                    list(part.proof) == mock_chain.merkle_proof(chunks, index),
+                    Code.INVALID_ARGUMENT,
+                    f"proof of part {index} is wrong",
+                )
             return await self.chain.propose(consensus.ProposeBlockRequest.FromString(b"".join(chunks)))
 
     async def VerifyBlock(self, request, context):
@@ -242,7 +292,9 @@ class FakeConsensus(consensus_grpc.ConsensusServiceServicer):
         async with answering(context):
             decided = self.chain.height - 1
             require(request.from_height >= 1, Code.INVALID_ARGUMENT, "from_height must be at least 1, got 0")
-            require(request.to_height <= decided, Code.OUT_OF_RANGE, f"to_height is past the last decided one, {decided}")
+            require(
+                request.to_height <= decided, Code.OUT_OF_RANGE, f"to_height is past the last decided one, {decided}"
+            )
         height = request.from_height
         while request.to_height == 0 or height <= request.to_height:
             async with self.chain.grown:

@@ -9,7 +9,9 @@ from hyperframe import frame as frames
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, STREAM_CLOSED, FRAME_SIZE_ERROR = range(7)
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR, FLOW_CONTROL_ERROR, SETTINGS_TIMEOUT, STREAM_CLOSED, FRAME_SIZE_ERROR = range(
+    7
+)
 REFUSED_STREAM, CANCEL, COMPRESSION_ERROR, CONNECT_ERROR, ENHANCE_YOUR_CALM = range(7, 12)
 
 ECHO = [
@@ -85,7 +87,9 @@ class Connection:
         """A header block; every field is a literal, so that blocks do not depend on each other."""
         return self.encoder.encode([hpack.NeverIndexedHeaderTuple(*header) for header in headers])
 
-    def request(self, headers=ECHO, body: bytes | None = message(b""), *, end: bool = True, stream: int | None = None) -> bytes:
+    def request(
+        self, headers=ECHO, body: bytes | None = message(b""), *, end: bool = True, stream: int | None = None
+    ) -> bytes:
         """The bytes of a whole request; without a body the headers alone, and open unless `end`."""
         stream = self.stream() if stream is None else stream
         head = frames.HeadersFrame(stream, self.block(headers))

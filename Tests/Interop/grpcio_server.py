@@ -64,7 +64,9 @@ class Handling:
 
     async def fail(self, failure) -> None:
         if not 1 <= failure.code <= 16:
-            await self.context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"failure.code must be 1 to 16, got {failure.code}")
+            await self.context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT, f"failure.code must be 1 to 16, got {failure.code}"
+            )
         trailers = [(t.name, t.value if t.name.endswith("-bin") else t.value.decode()) for t in failure.trailers]
         await self.context.abort(CODES[failure.code], failure.message, (*echoed(self.context), *trailers))
 
@@ -152,7 +154,9 @@ class Echo(bench_grpc.EchoServicer):
 
 
 async def serve(options: argparse.Namespace) -> None:
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", options.max_receive), ("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(
+        options=[("grpc.max_receive_message_length", options.max_receive), ("grpc.so_reuseport", 0)]
+    )
     interop_grpc.add_InteropServicer_to_server(Interop(Ledger(options.journal)), server)
     bench_grpc.add_EchoServicer_to_server(Echo(), server)
     consensus_grpc.add_ConsensusServiceServicer_to_server(FakeConsensus(options.chain_id, options.validators), server)
@@ -170,7 +174,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--listen", required=True, metavar="HOST:PORT")
     parser.add_argument("--journal", metavar="FILE")
-    parser.add_argument("--max-receive", type=int, default=4 << 20, metavar="BYTES", help="default 4 MiB, as grpcio's own")
+    parser.add_argument(
+        "--max-receive", type=int, default=4 << 20, metavar="BYTES", help="default 4 MiB, as grpcio's own"
+    )
     parser.add_argument("--chain-id", default="interop", help="default interop")
     parser.add_argument("--validators", type=int, default=4, metavar="N", help="default 4")
     asyncio.run(serve(parser.parse_args()))

@@ -148,7 +148,21 @@ class Committee:
         """Weighted round robin among equals is a plain one; each height starts one step after the last."""
         return (height - 1 + round_) % self.count
 
-    def propose(self, parent, parent_header, transactions: list[bytes], *, round_: int = 0, timestamp: int | None = None):
+    def with_priorities(self, height: int) -> list:
+        """The validators as GetValidatorSet shows them when this height is being decided."""
+        priorities = [0] * self.count
+        for step in range(1, height):
+            priorities = [priority + self.power for priority in priorities]
+            priorities[self.proposer(step)] -= self.power * self.count
+        shown = []
+        for validator, priority in zip(self.validators, priorities):
+            shown.append(consensus.Validator(proposer_priority=priority))
+            shown[-1].MergeFrom(validator)
+        return shown
+
+    def propose(
+        self, parent, parent_header, transactions: list[bytes], *, round_: int = 0, timestamp: int | None = None
+    ):
         """A signed proposal for the height after the parent's."""
         height = parent_header.height + 1
         proposer = self.proposer(height, round_)

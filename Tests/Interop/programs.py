@@ -33,8 +33,13 @@ class Program:
         # A backtrace of a crash is of use; a process that stops to make one interactively is not.
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "SWIFT_BACKTRACE": "interactive=no,color=no"}
         self.process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", env=environment,
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            env=environment,
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -334,7 +334,9 @@ def test_a_stream_into_a_closed_window_suspends_its_handler(victim):
         attacker.send(attacker.request(headers, None, end=False))
         for at in range(0, len(payload) + 5, 16_000):
             piece = message(payload)[at : at + 16_000]
-            attacker.send(frames.DataFrame(1, piece, flags=["END_STREAM"] if at + 16_000 >= len(payload) + 5 else []).serialize())
+            attacker.send(
+                frames.DataFrame(1, piece, flags=["END_STREAM"] if at + 16_000 >= len(payload) + 5 else []).serialize()
+            )
         assert attacker.read_until(lambda: attacker.headers(1)), summary(attacker)
         assert not attacker.of(frames.DataFrame)
 

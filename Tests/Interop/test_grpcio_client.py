@@ -116,7 +116,12 @@ def test_metadata_comes_back_with_every_value_in_order(stub):
     _, call = stub.Echo.with_call(interop.EchoRequest(), timeout=5, metadata=sent)
     stream = stub.Converse(iter([interop.EchoRequest()]), timeout=5, metadata=sent)
     assert len(list(stream)) == 1
-    for metadata in (call.initial_metadata(), call.trailing_metadata(), stream.initial_metadata(), stream.trailing_metadata()):
+    for metadata in (
+        call.initial_metadata(),
+        call.trailing_metadata(),
+        stream.initial_metadata(),
+        stream.trailing_metadata(),
+    ):
         assert values(metadata, "x-echo-text") == ["one", "two"]
         assert values(metadata, "x-echo-blob-bin") == [blob, b""]
 

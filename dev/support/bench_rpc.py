@@ -37,7 +37,10 @@ def pinned(core: int, command: list[str]) -> list[str]:
 def serving(stack: Stack) -> Iterator[int]:
     """The port of the stack's server, which runs on core 0."""
     process = subprocess.Popen(
-        pinned(0, [*stack.server, "--listen", "127.0.0.1:0"]), stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL
+        pinned(0, [*stack.server, "--listen", "127.0.0.1:0"]),
+        stdout=subprocess.PIPE,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     try:
         line = process.stdout.readline()
@@ -65,7 +68,13 @@ def server_rate(stack: Stack, judge: Stack, body: pathlib.Path, requests: int) -
         count = int(requests * stack.share_of_requests)
         report = output(
             pinned(1, ["h2load", "-n", str(count), "-c", "8", "-m", "32", "-t", "1", "-d", str(body)])
-            + ["-H", "content-type: application/grpc", "-H", "te: trailers", f"http://127.0.0.1:{port}/bench.Echo/Unary"]
+            + [
+                "-H",
+                "content-type: application/grpc",
+                "-H",
+                "te: trailers",
+                f"http://127.0.0.1:{port}/bench.Echo/Unary",
+            ]
         )
     if f"{count} succeeded, 0 failed, 0 errored, 0 timeout" not in report:
         sys.exit(f"{stack.name}: not every request was answered:\n{report}")
@@ -88,7 +97,9 @@ def table(title: str, rates: dict[tuple[str, str], list[float]]) -> None:
     for (column, name), values in rates.items():
         median = medians[column, name]
         ratios = [f"{median / medians[column, rival]:.2f}x" if rival != name else "" for rival in (SWIFT, CPP)]
-        print(f"| {column} | {name} | {median:,.0f}/s | {min(values):,.0f} to {max(values):,.0f} | {ratios[0]} | {ratios[1]} |")
+        print(
+            f"| {column} | {name} | {median:,.0f}/s | {min(values):,.0f} to {max(values):,.0f} | {ratios[0]} | {ratios[1]} |"
+        )
 
 
 def main() -> None:
