@@ -23,6 +23,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "Bulwark", targets: ["Bulwark"]),
+    .library(name: "BulwarkProtobuf", targets: ["BulwarkProtobuf"]),
     .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
     .library(name: "BulwarkCodeGen", targets: ["BulwarkCodeGen"]),
     .executable(name: "protoc-gen-bulwark", targets: ["protoc-gen-bulwark"]),
