@@ -44,6 +44,7 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
 
   func run() async throws {
     LoggingSystem.bootstrap(StreamLogHandler.standardError)
+    let logger = Logger(label: "consensus-node")
     let genesis = Genesis.mock(chainID: self.chainID, validators: self.validators)
     let node = ConsensusNode(genesis: genesis)
     let server = Server(
@@ -54,13 +55,15 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
     }
     var services: [any Service] = [server, Announcement(server: server), StreamStopper(node: node)]
     if self.auto {
-      services.append(AutomaticCommittee(node: node, interval: .milliseconds(self.interval)))
+      services.append(
+        AutomaticCommittee(node: node, interval: .milliseconds(self.interval), logger: logger)
+      )
     }
     let group = ServiceGroup(
       configuration: ServiceGroupConfiguration(
         services: services.map { .init(service: $0) },
         gracefulShutdownSignals: [.sigterm, .sigint],
-        logger: Logger(label: "consensus-node")
+        logger: logger
       )
     )
     try await group.run()

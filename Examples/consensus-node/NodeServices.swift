@@ -1,5 +1,6 @@
 import Bulwark
 import ConsensusService
+import Logging
 import ServiceLifecycle
 
 /// Says where the server listens, once it does: whoever started the node waits for this line.
@@ -28,13 +29,23 @@ struct StreamStopper: Service {
 struct AutomaticCommittee: Service {
   let node: ConsensusNode
   let interval: Duration
+  let logger: Logger
 
   func run() async throws {
-    try await cancelWhenGracefulShutdown {
-      for height in 1... {
-        try await Task.sleep(for: self.interval)
-        try self.node.decideAlone([Array("automatic transaction \(height)".utf8)])
+    await cancelWhenGracefulShutdown {
+      for number in 1... {
+        guard (try? await Task.sleep(for: self.interval)) != nil else { return }
+        self.decide([Array("automatic transaction \(number)".utf8)])
       }
+    }
+  }
+
+  private func decide(_ transactions: [[UInt8]]) {
+    do {
+      try self.node.decideAlone(transactions)
+    } catch {
+      // Whoever else proposes or votes here can be in the way; the next round is another try.
+      self.logger.info("no block was decided", metadata: ["reason": "\(error)"])
     }
   }
 }

@@ -40,6 +40,14 @@ extension Chain {
     return GetProposalResponse.with { $0.proposal = proposal.request }
   }
 
+  /// The proposal of the round that this node is in, or nil.
+  var currentProposal: ProposeBlockRequest? { self.books[self.height]?.rounds[self.round]?.proposal?.request }
+
+  /// Whether the validator of this vote has cast one of its type in its round, for whatever block.
+  func hasVoted(like vote: Vote) -> Bool {
+    self.books[vote.height]?.tally(of: vote.type, round: vote.round)?.votes[vote.validatorIndex] != nil
+  }
+
   /// A page of the validators of a height.
   ///
   /// A page holds at most ``ChainLimits/maxPageSize`` validators, whatever the request asks for.

@@ -28,16 +28,17 @@ extension ConsensusNode {
     return plan.proposal(transactions, signedBy: key)
   }
 
-  /// Decides a height with the votes of all validators, whose keys must be mock keys: for nodes without peers.
+  /// Goes for a decision with the votes of all validators, whose keys must be mock keys: for nodes without peers.
   ///
-  /// - Throws: ``RPCError`` if a proposal or a vote is refused, for example because others vote here too.
+  /// A proposal that is there already is the one that is voted for, and nobody votes who has voted already.
+  ///
+  /// - Throws: ``RPCError`` if the proposal or a vote is refused.
   public func decideAlone(_ transactions: [[UInt8]]) throws {
-    guard let proposal = self.proposal(transactions, signedBy: { MockKey(publicKey: $0.publicKey) }),
-      let header = proposal.block?.header
-    else { return }
+    let (known, validators) = self.withState { ($0.chain.currentProposal, $0.chain.validators.validators) }
+    let proposal = known ?? self.proposal(transactions) { MockKey(publicKey: $0.publicKey) }
+    guard let proposal, let header = proposal.block?.header else { return }
     try answering {
       let id = try self.propose(proposal).blockId
-      let validators = self.withState { $0.chain.validators.validators }
       for type in [VoteType.prevote, .precommit] {
         for (index, validator) in validators.enumerated() {
           let vote = Vote.with {
@@ -49,7 +50,10 @@ extension ConsensusNode {
             $0.timestampNs = self.clock.wallNanoseconds()
           }
           let signed = vote.signed(by: MockKey(publicKey: validator.publicKey), chainID: self.genesis.chainID)
-          _ = try self.withChain { try $0.submit(signed) }
+          try self.withChain { chain in
+            guard !chain.hasVoted(like: signed) else { return }
+            _ = try chain.submit(signed)
+          }
         }
       }
     }
