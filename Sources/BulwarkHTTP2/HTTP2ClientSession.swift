@@ -5,9 +5,14 @@ public final class HTTP2ClientSession: HTTP2Session {
   /// A session whose preface and SETTINGS wait in `takeOutbound` at once.
   ///
   /// If memory does not suffice the session is finished from the start.
-  public init(limits: HTTP2Limits, now: Int64) {
+  public convenience init(limits: HTTP2Limits, now: Int64) {
+    self.init(limits: limits, now: now, memory: nil)
+  }
+
+  /// A session whose nghttp2 uses the given allocator, or malloc if there is none.
+  init(limits: HTTP2Limits, now: Int64, memory: UnsafeMutablePointer<nghttp2_mem>?) {
     super.init(limits: limits, limitsResets: false, now: now)
-    self.open(nghttp2_session_client_new3, settings: [.noPush()])
+    self.open(nghttp2_session_client_new3, settings: [.noPush()], memory: memory)
   }
 
   /// Opens a stream. With `endStream` there is no body.

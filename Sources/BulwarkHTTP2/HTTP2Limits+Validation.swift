@@ -66,6 +66,8 @@ extension HTTP2Limits {
         rule.allowed.upperBound
       )
     }
+    // As many as may be open at once may also come at once.
+    limits.maxNewStreamsPerRead = max(limits.maxNewStreamsPerRead, limits.maxConcurrentStreams)
     return limits
   }
 }

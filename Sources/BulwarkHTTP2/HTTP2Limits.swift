@@ -59,8 +59,8 @@ public struct HTTP2Limits: Hashable, Sendable {
   /// it resets its stream with ENHANCE_YOUR_CALM; the other streams go on. With nothing waiting, one payload of
   /// any size is taken.
   public var maxOutboundBytes = 64 << 20
-  /// Streams that a client may open in one `receive`. Default 256. Those above it are refused
-  /// (REFUSED_STREAM), and each is a fault: only resets among them make so many possible.
+  /// Streams that a client may open in one `receive`. Default 256, and never less than `maxConcurrentStreams`:
+  /// only resets among them make more possible. Those above it are refused (REFUSED_STREAM), each a fault.
   public var maxNewStreamsPerRead = 256
 
   /// The defaults.

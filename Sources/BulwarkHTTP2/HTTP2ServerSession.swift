@@ -5,12 +5,18 @@ public final class HTTP2ServerSession: HTTP2Session {
   /// A session that expects a client's preface. Its SETTINGS wait in `takeOutbound` at once.
   ///
   /// If memory does not suffice the session is finished from the start.
-  public init(limits: HTTP2Limits, now: Int64) {
+  public convenience init(limits: HTTP2Limits, now: Int64) {
+    self.init(limits: limits, now: now, memory: nil)
+  }
+
+  /// A session whose nghttp2 uses the given allocator, or malloc if there is none.
+  init(limits: HTTP2Limits, now: Int64, memory: UnsafeMutablePointer<nghttp2_mem>?) {
     super.init(limits: limits, limitsResets: true, now: now)
     self.open(
       nghttp2_session_server_new3,
       // Priorities of RFC 7540 are churn to nghttp2 and useless to us; streams take turns instead.
-      settings: [.maxStreams(self.limits.maxConcurrentStreams), .noOldPriorities()]
+      settings: [.maxStreams(self.limits.maxConcurrentStreams), .noOldPriorities()],
+      memory: memory
     )
   }
 

@@ -77,6 +77,15 @@ import Testing
     #expect(peer.events.last == .headers(stream: 601, fields: 0..<6, kind: .initial, endStream: true))
   }
 
+  @Test func asManyStreamsAsMayBeOpenMayComeInOneRead() {
+    var limits = HTTP2Limits()
+    limits.maxConcurrentStreams = 600
+    let server = HTTP2ServerSession(limits: limits, now: 0)
+    let peer = RawPeer(against: server)
+    peer.send((0..<600).map { .headers(Int32(2 * $0 + 1), HeaderBlock.request()) })
+    #expect(server.openStreams == 600 && server.counters.streamsRefused == 0)
+  }
+
   /// CVE-2025-8671: frames that make a server reset streams itself.
   @Test(arguments: [
     // The stream's window overflows.

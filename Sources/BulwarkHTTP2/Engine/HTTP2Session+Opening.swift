@@ -10,7 +10,11 @@ typealias SessionConstructor = (
 extension HTTP2Session {
   /// Creates nghttp2's session and queues what has to come first. On failure there is no handle, and the session
   /// is finished.
-  final func open(_ construct: SessionConstructor, settings: [Setting]) {
+  final func open(
+    _ construct: SessionConstructor,
+    settings: [Setting],
+    memory: UnsafeMutablePointer<nghttp2_mem>?
+  ) {
     var option: OpaquePointer?
     guard let callbacks = SessionCallbacks.table, nghttp2_option_new(&option) == 0, let option else { return }
     defer { nghttp2_option_del(option) }
@@ -18,7 +22,7 @@ extension HTTP2Session {
     // Unretained: nghttp2 uses the pointer only inside calls that this session makes, and is freed before it.
     let context = Unmanaged.passUnretained(self).toOpaque()
     var handle: OpaquePointer?
-    guard construct(&handle, callbacks, context, option, nil) == 0, let handle else { return }
+    guard construct(&handle, callbacks, context, option, memory) == 0, let handle else { return }
     self.handle = handle
     if !self.submitPreface(handle, settings) {
       self.handle = nil
