@@ -151,13 +151,13 @@ let package = Package(
     ),
     .executableTarget(
       name: "bench-server",
-      dependencies: ["BenchEcho", "Bulwark", arguments, lifecycle],
+      dependencies: ["BenchEcho", "Bulwark", arguments, lifecycle, signals, logging, nioPosix],
       path: "Examples/bench-server",
       swiftSettings: settings
     ),
     .executableTarget(
       name: "bench-client",
-      dependencies: ["BenchEcho", "Bulwark", arguments, nioCore],
+      dependencies: ["BenchEcho", "Bulwark", arguments, nioCore, nioPosix],
       path: "Examples/bench-client",
       swiftSettings: settings
     ),
@@ -219,6 +219,12 @@ let package = Package(
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
         .product(name: "SwiftProtobufPluginLibrary", package: "swift-protobuf"),
       ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BenchClientTests",
+      dependencies: ["bench-client"],
+      path: "Examples/Tests/BenchClientTests",
       swiftSettings: settings
     ),
     .testTarget(
