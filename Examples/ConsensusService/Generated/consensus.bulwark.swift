@@ -4,6 +4,7 @@
 public import BulwarkCore
 public import BulwarkProtobuf
 
+/// The two votes of a round.
 public enum VoteType: BulwarkProtobuf.ProtobufEnum {
   case unspecified
   case prevote
@@ -37,6 +38,7 @@ public enum VoteType: BulwarkProtobuf.ProtobufEnum {
   }
 }
 
+/// What a check came to.
 public enum Verdict: BulwarkProtobuf.ProtobufEnum {
   case unspecified
   case accept
@@ -70,10 +72,12 @@ public enum Verdict: BulwarkProtobuf.ProtobufEnum {
   }
 }
 
+/// What a block is known by.
 public struct BlockId: BulwarkProtobuf.ProtobufMessage {
-  /// 32 bytes
+  /// 32 bytes, SHA-256 of the header
   public var hash: [UInt8] = []
 
+  /// how many parts of 64 KiB the transactions fill, at least 1
   public var partTotal: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
@@ -83,6 +87,7 @@ public struct BlockId: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// A member of the committee.
 public struct Validator: BulwarkProtobuf.ProtobufMessage {
   /// 20 bytes
   public var address: [UInt8] = []
@@ -103,6 +108,7 @@ public struct Validator: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// What one validator says of one block in one round.
 public struct Vote: BulwarkProtobuf.ProtobufMessage {
   public var type: VoteType = .unspecified
 
@@ -130,6 +136,7 @@ public struct Vote: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// What a block is hashed by.
 public struct BlockHeader: BulwarkProtobuf.ProtobufMessage {
   public var chainId: String = ""
 
@@ -156,6 +163,7 @@ public struct BlockHeader: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// The precommits that decided a block.
 public struct CommitCertificate: BulwarkProtobuf.ProtobufMessage {
   public var height: UInt64 = 0
 
@@ -163,8 +171,10 @@ public struct CommitCertificate: BulwarkProtobuf.ProtobufMessage {
 
   public var blockId: BlockId?
 
+  /// bit i (byte i / 8, lowest first): validator i signed
   public var signerBitmap: [UInt8] = []
 
+  /// in the order of the bits
   public var signatures: [[UInt8]] = []
 
   public var aggregateSignature: [UInt8] = []
@@ -176,6 +186,7 @@ public struct CommitCertificate: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// A header with its transactions, and the proof of the block before it.
 public struct Block: BulwarkProtobuf.ProtobufMessage {
   public var header: BlockHeader?
 
@@ -192,6 +203,7 @@ public struct Block: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// Proof or report of misbehaviour.
 public struct Evidence: BulwarkProtobuf.ProtobufMessage {
   public var kind: Kind?
 
@@ -232,7 +244,6 @@ public struct Evidence: BulwarkProtobuf.ProtobufMessage {
   }
 }
 
-/// ---------------- validator_rpc ----------------
 public struct RegisterValidatorRequest: BulwarkProtobuf.ProtobufMessage {
   public var validator: Validator?
 
@@ -250,6 +261,7 @@ public struct RegisterValidatorRequest: BulwarkProtobuf.ProtobufMessage {
 public struct RegisterValidatorResponse: BulwarkProtobuf.ProtobufMessage {
   public var validatorIndex: UInt32 = 0
 
+  /// the first height that it votes at
   public var activationHeight: UInt64 = 0
 
   /// The fields that came with the message and that its schema does not know.
@@ -263,7 +275,7 @@ public struct GetValidatorSetRequest: BulwarkProtobuf.ProtobufMessage {
   /// 0 = latest
   public var height: UInt64 = 0
 
-  /// server caps: the Prysm GetDuties lesson
+  /// 0 = the server's largest, which it never exceeds
   public var pageSize: UInt32 = 0
 
   public var pageToken: String = ""
@@ -346,6 +358,7 @@ public struct SubmitVoteResponse: BulwarkProtobuf.ProtobufMessage {
   /// same vote again: OK, so that a retry is safe
   public var duplicate: Bool = false
 
+  /// for this block in this round, this vote included
   public var powerSeen: UInt64 = 0
 
   /// The fields that came with the message and that its schema does not know.
@@ -364,14 +377,18 @@ public struct GetStatusRequest: BulwarkProtobuf.ProtobufMessage {
 }
 
 public struct GetStatusResponse: BulwarkProtobuf.ProtobufMessage {
+  /// the last decided one
   public var height: UInt64 = 0
 
+  /// of the height being decided, one above
   public var round: UInt32 = 0
 
   public var lastBlockHash: [UInt8] = []
 
+  /// others have voted at later heights
   public var syncing: Bool = false
 
+  /// that has voted, by round of the height being decided
   public var powerByRound: [UInt32: UInt64] = [:]
 
   /// The fields that came with the message and that its schema does not know.
@@ -381,7 +398,6 @@ public struct GetStatusResponse: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
-/// ---------------- block_proposals ----------------
 public struct ProposeBlockRequest: BulwarkProtobuf.ProtobufMessage {
   public var block: Block?
 
@@ -433,6 +449,7 @@ public struct GetProposalResponse: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// A piece of a serialized ProposeBlockRequest.
 public struct BlockPart: BulwarkProtobuf.ProtobufMessage {
   public var height: UInt64 = 0
 
@@ -445,7 +462,7 @@ public struct BlockPart: BulwarkProtobuf.ProtobufMessage {
   /// <= 65536 bytes, as CometBFT parts
   public var data: [UInt8] = []
 
-  /// merkle siblings
+  /// Merkle siblings (RFC 6962), lowest first; one leaf per part
   public var proof: [[UInt8]] = []
 
   /// The fields that came with the message and that its schema does not know.
@@ -455,12 +472,12 @@ public struct BlockPart: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
-/// ---------------- block_verification ----------------
 public struct VerifyBlockRequest: BulwarkProtobuf.ProtobufMessage {
   public var block: Block?
 
   public var fullExecution: Bool = false
 
+  /// 0 = none; used up: DEADLINE_EXCEEDED
   public var budgetMs: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
@@ -491,6 +508,7 @@ public struct VerifyBlockResponse: BulwarkProtobuf.ProtobufMessage {
 public struct VerifyCommitRequest: BulwarkProtobuf.ProtobufMessage {
   public var commit: CommitCertificate?
 
+  /// none = those of the node at that height
   public var validators: [Validator] = []
 
   /// The fields that came with the message and that its schema does not know.
@@ -514,7 +532,7 @@ public struct VerifyCommitResponse: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
-/// ---------------- consensus_streams ----------------
+/// Votes that travel together; the sequence numbers of a stream rise.
 public struct VoteBatch: BulwarkProtobuf.ProtobufMessage {
   public var sequence: UInt64 = 0
 
@@ -527,6 +545,7 @@ public struct VoteBatch: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// What became of a batch.
 public struct VoteAck: BulwarkProtobuf.ProtobufMessage {
   public var sequence: UInt64 = 0
 
@@ -534,7 +553,7 @@ public struct VoteAck: BulwarkProtobuf.ProtobufMessage {
 
   public var rejected: UInt32 = 0
 
-  /// batches the server will still take: app-level flow control
+  /// batches that may be sent without an acknowledgement
   public var credit: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
@@ -550,6 +569,7 @@ public struct SyncBlocksRequest: BulwarkProtobuf.ProtobufMessage {
   /// 0 = follow the head
   public var toHeight: UInt64 = 0
 
+  /// 0 = 1 MiB; a larger block is sent alone
   public var maxMessageBytes: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
@@ -583,6 +603,7 @@ public struct SubscribeEventsRequest: BulwarkProtobuf.ProtobufMessage {
   public init() {}
 }
 
+/// Something that happened at a height.
 public struct ConsensusEvent: BulwarkProtobuf.ProtobufMessage {
   public var height: UInt64 = 0
 
@@ -615,37 +636,51 @@ public struct ConsensusEvent: BulwarkProtobuf.ProtobufMessage {
   }
 }
 
+/// A validator's node: votes, proposals, blocks and their verification.
+///
+/// A wrong field is INVALID_ARGUMENT, and the message names the field, the rule and the value.
 public protocol ConsensusService: BulwarkCore.RPCService {
-  /// ---- group validator_rpc: circuit breaker (0.3, >=10 requests, 30 s) ----
+  /// Adds a validator, which becomes active some heights later. The same registration again gets the same answer;
+  /// the same key with other values is ALREADY_EXISTS.
   func registerValidator(_ request: RegisterValidatorRequest, context: BulwarkCore.CallContext) async throws -> RegisterValidatorResponse
 
+  /// The validators of a height, page by page, with the powers and the priorities that decide whose turn it is.
   func getValidatorSet(_ request: GetValidatorSetRequest, context: BulwarkCore.CallContext) async throws -> GetValidatorSetResponse
 
+  /// Who votes and who proposes in this epoch or the next; any other is OUT_OF_RANGE.
   func getDuties(_ request: GetDutiesRequest, context: BulwarkCore.CallContext) async throws -> GetDutiesResponse
 
-  /// ~120 B, hot path
+  /// Takes a vote; about 120 bytes, the hot path. The same vote again is OK with `duplicate`, so that a retry is
+  /// safe. A conflicting one is FAILED_PRECONDITION with an Evidence in the trailing metadata `evidence-bin`.
   func submitVote(_ request: SubmitVoteRequest, context: BulwarkCore.CallContext) async throws -> SubmitVoteResponse
 
+  /// Where the node stands.
   func getStatus(_ request: GetStatusRequest, context: BulwarkCore.CallContext) async throws -> GetStatusResponse
 
-  /// ---- group block_proposals: token bucket (burst 100, 10/s) ----
+  /// Takes the proposal of the validator whose turn it is, of up to 1 MiB of transactions. The same block again gets
+  /// the same answer; a second block for the same round is FAILED_PRECONDITION with evidence.
   func proposeBlock(_ request: ProposeBlockRequest, context: BulwarkCore.CallContext) async throws -> ProposeBlockResponse
 
+  /// The proposal of a round; NOT_FOUND if the node has none.
   func getProposal(_ request: GetProposalRequest, context: BulwarkCore.CallContext) async throws -> GetProposalResponse
 
-  /// 64 KiB parts
+  /// Takes a serialized ProposeBlockRequest in parts of 64 KiB, in any order.
   func uploadBlockParts(_ requests: BulwarkCore.RequestStream<BlockPart>, context: BulwarkCore.CallContext) async throws -> ProposeBlockResponse
 
-  /// ---- group block_verification: bulkhead (50 running + 20 queued) ----
+  /// Hashes every transaction of a block and checks it against its parent; with `full_execution` runs it too.
   func verifyBlock(_ request: VerifyBlockRequest, context: BulwarkCore.CallContext) async throws -> VerifyBlockResponse
 
+  /// Checks every signature of a commit certificate, and whether they are more than two thirds of the power.
   func verifyCommit(_ request: VerifyCommitRequest, context: BulwarkCore.CallContext) async throws -> VerifyCommitResponse
 
-  /// ---- group consensus_streams: stream count, idle time and bytes in flight ----
+  /// Takes votes in batches, and acknowledges each with credit for more.
   func streamVotes(_ requests: BulwarkCore.RequestStream<VoteBatch>, to responses: BulwarkCore.ResponseWriter<VoteAck>, context: BulwarkCore.CallContext) async throws
 
+  /// Sends decided blocks in order, and goes on with new ones if it is asked to follow the head. A reader that falls
+  /// too far behind is cut off with RESOURCE_EXHAUSTED.
   func syncBlocks(_ request: SyncBlocksRequest, to responses: BulwarkCore.ResponseWriter<SyncBlocksResponse>, context: BulwarkCore.CallContext) async throws
 
+  /// Sends what happens from now on. A reader that does not keep up is cut off with RESOURCE_EXHAUSTED.
   func subscribeEvents(_ request: SubscribeEventsRequest, to responses: BulwarkCore.ResponseWriter<ConsensusEvent>, context: BulwarkCore.CallContext) async throws
 }
 
@@ -774,60 +809,71 @@ public struct ConsensusServiceClient: Sendable {
     self.invoker = invoker
   }
 
-  /// ---- group validator_rpc: circuit breaker (0.3, >=10 requests, 30 s) ----
+  /// Adds a validator, which becomes active some heights later. The same registration again gets the same answer;
+  /// the same key with other values is ALREADY_EXISTS.
   public func registerValidator(_ request: RegisterValidatorRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> RegisterValidatorResponse {
     try await self.invoker.unary(ConsensusServiceMethods.registerValidator, request, options: options.with(timeout: timeout)).message
   }
 
+  /// The validators of a height, page by page, with the powers and the priorities that decide whose turn it is.
   public func getValidatorSet(_ request: GetValidatorSetRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> GetValidatorSetResponse {
     try await self.invoker.unary(ConsensusServiceMethods.getValidatorSet, request, options: options.with(timeout: timeout)).message
   }
 
+  /// Who votes and who proposes in this epoch or the next; any other is OUT_OF_RANGE.
   public func getDuties(_ request: GetDutiesRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> GetDutiesResponse {
     try await self.invoker.unary(ConsensusServiceMethods.getDuties, request, options: options.with(timeout: timeout)).message
   }
 
-  /// ~120 B, hot path
+  /// Takes a vote; about 120 bytes, the hot path. The same vote again is OK with `duplicate`, so that a retry is
+  /// safe. A conflicting one is FAILED_PRECONDITION with an Evidence in the trailing metadata `evidence-bin`.
   public func submitVote(_ request: SubmitVoteRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> SubmitVoteResponse {
     try await self.invoker.unary(ConsensusServiceMethods.submitVote, request, options: options.with(timeout: timeout)).message
   }
 
+  /// Where the node stands.
   public func getStatus(_ request: GetStatusRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> GetStatusResponse {
     try await self.invoker.unary(ConsensusServiceMethods.getStatus, request, options: options.with(timeout: timeout)).message
   }
 
-  /// ---- group block_proposals: token bucket (burst 100, 10/s) ----
+  /// Takes the proposal of the validator whose turn it is, of up to 1 MiB of transactions. The same block again gets
+  /// the same answer; a second block for the same round is FAILED_PRECONDITION with evidence.
   public func proposeBlock(_ request: ProposeBlockRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> ProposeBlockResponse {
     try await self.invoker.unary(ConsensusServiceMethods.proposeBlock, request, options: options.with(timeout: timeout)).message
   }
 
+  /// The proposal of a round; NOT_FOUND if the node has none.
   public func getProposal(_ request: GetProposalRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> GetProposalResponse {
     try await self.invoker.unary(ConsensusServiceMethods.getProposal, request, options: options.with(timeout: timeout)).message
   }
 
-  /// 64 KiB parts
+  /// Takes a serialized ProposeBlockRequest in parts of 64 KiB, in any order.
   public func uploadBlockParts(timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions(), _ body: (BulwarkCore.RequestWriter<BlockPart>) async throws -> Void) async throws -> ProposeBlockResponse {
     try await self.invoker.clientStreaming(ConsensusServiceMethods.uploadBlockParts, options: options.with(timeout: timeout), body).message
   }
 
-  /// ---- group block_verification: bulkhead (50 running + 20 queued) ----
+  /// Hashes every transaction of a block and checks it against its parent; with `full_execution` runs it too.
   public func verifyBlock(_ request: VerifyBlockRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> VerifyBlockResponse {
     try await self.invoker.unary(ConsensusServiceMethods.verifyBlock, request, options: options.with(timeout: timeout)).message
   }
 
+  /// Checks every signature of a commit certificate, and whether they are more than two thirds of the power.
   public func verifyCommit(_ request: VerifyCommitRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) async throws(BulwarkCore.RPCError) -> VerifyCommitResponse {
     try await self.invoker.unary(ConsensusServiceMethods.verifyCommit, request, options: options.with(timeout: timeout)).message
   }
 
-  /// ---- group consensus_streams: stream count, idle time and bytes in flight ----
+  /// Takes votes in batches, and acknowledges each with credit for more.
   public func streamVotes<ReturnValue>(timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions(), _ body: (BulwarkCore.RequestWriter<VoteBatch>, BulwarkCore.ResponseStream<VoteAck>) async throws -> ReturnValue) async throws -> ReturnValue {
     try await self.invoker.bidirectional(ConsensusServiceMethods.streamVotes, options: options.with(timeout: timeout), body)
   }
 
+  /// Sends decided blocks in order, and goes on with new ones if it is asked to follow the head. A reader that falls
+  /// too far behind is cut off with RESOURCE_EXHAUSTED.
   public func syncBlocks(_ request: SyncBlocksRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) -> BulwarkCore.ResponseStream<SyncBlocksResponse> {
     self.invoker.serverStreaming(ConsensusServiceMethods.syncBlocks, request, options: options.with(timeout: timeout))
   }
 
+  /// Sends what happens from now on. A reader that does not keep up is cut off with RESOURCE_EXHAUSTED.
   public func subscribeEvents(_ request: SubscribeEventsRequest, timeout: Swift.Duration? = nil, options: BulwarkCore.CallOptions = BulwarkCore.CallOptions()) -> BulwarkCore.ResponseStream<ConsensusEvent> {
     self.invoker.serverStreaming(ConsensusServiceMethods.subscribeEvents, request, options: options.with(timeout: timeout))
   }

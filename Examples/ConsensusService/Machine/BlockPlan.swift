@@ -5,12 +5,16 @@ public struct BlockPlan: Hashable, Sendable {
   /// The chain's name.
   public var chainID: String
 
-  /// The height and the round that the block is for.
+  /// The height that the block is for.
   public var height: UInt64
+
+  /// The round that it is proposed in.
   public var round: UInt32
 
-  /// The last decided block: its identity and its header, or those of the ``Genesis``.
+  /// The identity of the last decided block, or that of the ``Genesis``.
   public var parent: BlockId
+
+  /// The header of the last decided block, or that of the ``Genesis``.
   public var parentHeader: BlockHeader
 
   /// The validators of the height.
