@@ -43,8 +43,8 @@ extension CallInvoker {
     defer { stream.cancel() }
     do {
       try await body(RequestWriter(stream, method.request))
-    } catch let error as RPCError where error.isEndOfCall {
-      // The call ended while the body was writing; its status follows from the reads below.
+    } catch is RPCError where stream.hasEnded {
+      // The server has answered before the body was through; reading says what.
     }
     stream.finishRequests()
     guard let message = try await stream.next() else {

@@ -65,6 +65,9 @@ public protocol ClientStream: MessageSource, MessageSink {
   /// The metadata that came with the status: empty until the call has ended.
   var trailingMetadata: Metadata { get }
 
+  /// Whether the call has ended, in whatever way; reading says how.
+  var hasEnded: Bool { get }
+
   /// Ends the call now, and tells the peer. Without effect after the end.
   func cancel()
 }

@@ -103,9 +103,5 @@ final class FailedClientStream: ClientStream {
   func finishRequests() {}
   func cancel() {}
   var trailingMetadata: Metadata { [:] }
-}
-
-extension RPCError {
-  /// Whether a write failed because the call was over, and not because of the message.
-  var isEndOfCall: Bool { self.origin != .local || self.code == .deadlineExceeded }
+  var hasEnded: Bool { true }
 }

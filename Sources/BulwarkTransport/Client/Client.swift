@@ -87,7 +87,7 @@ public final class Client: CallInvoker, Sendable {
     onlyRequest: ByteBuffer?
   ) -> any ClientStream {
     let request = self.request(method, options)
-    let link = ClientStreamCall.Link(self.core, self.eventLoop)
+    let link = ClientStreamCall.Link(self, self.core, self.eventLoop)
     let stream = ClientStreamCall(link: link, maxMessageBytes: request.maxResponseBytes)
     let call = ClientCall(
       request: request,

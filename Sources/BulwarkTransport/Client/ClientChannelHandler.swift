@@ -16,32 +16,35 @@ protocol ClientConnectionOwner: AnyObject {
 /// One connection of a client: moves bytes between a channel and a `ClientConnection`, and tells the calls.
 ///
 /// Everything in here happens on the channel's event loop. All calls started in one tick share a flush.
-final class ClientChannelHandler: ChannelDuplexHandler {
+final class ClientChannelHandler: ChannelInboundHandler {
   typealias InboundIn = ByteBuffer
-  typealias OutboundIn = ByteBuffer
   typealias OutboundOut = ByteBuffer
 
   private let connection: ClientConnection
-  private let eventLoop: any EventLoop
   private weak var owner: (any ClientConnectionOwner)?
   private var calls = StreamTable<ClientCall>()
-  private var flusher = OutboundFlusher()
-  private var timer: DeadlineTimer?
-  private var context: ChannelHandlerContext?
-  private var isHandlingRead = false
-  private var isFlushScheduled = false
-  private var wantsRead = false
+  private var io: ConnectionIO<ClientConnection>?
+  private var isClosed = false
+  private var isReady = false
   private var closeReason = "the server closed the connection"
 
-  init(connection: ClientConnection, eventLoop: any EventLoop, owner: any ClientConnectionOwner) {
+  init(connection: ClientConnection, owner: any ClientConnectionOwner) {
     self.connection = connection
-    self.eventLoop = eventLoop
     self.owner = owner
   }
 
   // MARK: - Calls
 
-  var hasRoom: Bool { self.connection.availableCalls > 0 && self.context != nil }
+  /// Tells the owner that the connection is ready, if it was before the owner knew of it.
+  func reportIfReady() {
+    if self.isClosed {
+      self.owner?.connectionClosed(self, reason: self.closeReason)
+    } else if self.isReady {
+      self.owner?.connectionReady(self)
+    }
+  }
+
+  var hasRoom: Bool { self.connection.availableCalls > 0 && self.io?.isOpen == true }
 
   /// Starts a call.
   ///
@@ -51,14 +54,14 @@ final class ClientChannelHandler: ChannelDuplexHandler {
       let stream = try self.connection.start(call.request, onlyMessage: call.onlyMessage, now: .now())
     else { return nil }
     self.calls[stream] = call
-    self.needsFlush()
+    self.io?.needsFlush()
     return stream
   }
 
   func cancel(_ stream: HTTP2StreamID) {
     self.calls[stream] = nil
     self.connection.cancel(stream)
-    self.needsFlush()
+    self.io?.needsFlush()
   }
 
   /// Sends what waits of a call's requests; true if the peer should take some of it first.
@@ -78,75 +81,65 @@ final class ClientChannelHandler: ChannelDuplexHandler {
         self.owner?.callEnded(call, ClientFailure(error: error, isUnprocessed: false))
       }
     }
-    self.needsFlush()
+    self.io?.needsFlush()
   }
 
   func consumed(_ stream: HTTP2StreamID, bytes: Int) {
     self.connection.consumed(stream, bytes: bytes)
-    self.needsFlush()
+    self.io?.needsFlush()
   }
 
   /// Takes no new calls, and closes when the last one has ended.
   func beginShutdown() {
     self.connection.beginShutdown()
-    self.needsFlush()
+    self.io?.needsFlush()
   }
 
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {
-    self.context = context
-    self.timer = DeadlineTimer(on: self.eventLoop) { [unowned self] in
-      self.connection.deadlineReached(now: .now())
-      self.closeReason = "the server did not speak HTTP/2 in time"
+    self.io = ConnectionIO(self.connection, context) { [unowned self] in
       self.runOutputs()
-      self.flush()
+    } deadlineReached: { [unowned self] in
+      if let reason = self.connection.deadlineReached(now: .now()) {
+        self.closeReason = reason
+      }
+    }
+    if context.channel.isActive {
+      self.io?.flush()
     }
   }
 
   func channelActive(context: ChannelHandlerContext) {
-    self.flush()
+    self.io?.flush()
     context.fireChannelActive()
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    self.isHandlingRead = true
+    self.io?.beginRead()
     self.connection.receive(self.unwrapInboundIn(data), now: .now())
     self.runOutputs()
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    self.isHandlingRead = false
-    self.flush()
-  }
-
-  /// A peer that does not read is not read from.
-  func read(context: ChannelHandlerContext) {
-    if context.channel.isWritable {
-      context.read()
-    } else {
-      self.wantsRead = true
-    }
+    self.io?.endRead()
   }
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable {
-      self.flush()
-      if self.wantsRead, context.channel.isWritable {
-        self.wantsRead = false
-        context.read()
-      }
+      self.io?.flush()
     }
     context.fireChannelWritabilityChanged()
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    self.timer?.stop()
-    self.context = nil
-    self.connection.connectionClosed()
-    self.runOutputs()
-    self.owner?.connectionClosed(self, reason: self.closeReason)
+    self.close()
     context.fireChannelInactive()
+  }
+
+  /// Without `channelInactive` before it if the channel never became active.
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.close()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -154,35 +147,13 @@ final class ClientChannelHandler: ChannelDuplexHandler {
     context.close(promise: nil)
   }
 
-  func handlerRemoved(context: ChannelHandlerContext) {
-    self.timer?.stop()
-    // The timer's closure refers back to this handler; both go together.
-    self.timer = nil
-    self.context = nil
-  }
-
-  // MARK: - Writing
-
-  private func needsFlush() {
-    guard !self.isHandlingRead, !self.isFlushScheduled else { return }
-    self.isFlushScheduled = true
-    self.eventLoop.assumeIsolated().execute {
-      self.isFlushScheduled = false
-      self.flush()
-    }
-  }
-
-  private func flush() {
-    guard let context = self.context else { return }
-    self.flusher.flush(context) { buffer, limit in
-      self.connection.takeOutbound(into: &buffer, limit: limit)
-    }
-    // Taking bytes can make room for a writer that waits.
+  private func close() {
+    guard !self.isClosed else { return }
+    self.isClosed = true
+    self.io?.stop()
+    self.connection.connectionClosed()
     self.runOutputs()
-    self.timer?.update(self.connection.nextDeadline)
-    if self.connection.isFinished {
-      context.close(promise: nil)
-    }
+    self.owner?.connectionClosed(self, reason: self.closeReason)
   }
 
   // MARK: - Outputs
@@ -192,6 +163,7 @@ final class ClientChannelHandler: ChannelDuplexHandler {
     while let output = self.connection.nextOutput() {
       switch output {
       case .ready:
+        self.isReady = true
         self.owner?.connectionReady(self)
       case .unaryAnswered(let stream, let response):
         guard let call = self.calls.removeValue(forKey: stream) else { continue }

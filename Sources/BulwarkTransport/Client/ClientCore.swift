@@ -25,7 +25,8 @@ final class ClientCore: ClientConnectionOwner {
   private var current: ClientChannelHandler?
   /// Every connection that is not closed, the ones that only finish their calls included.
   private var live: [ObjectIdentifier: ClientChannelHandler] = [:]
-  private var connectionsBeingMade = 0
+  /// The connection that is being made ready: its channel is open, its SETTINGS have not come.
+  private var connecting: ClientChannelHandler?
   private var closeWaiters: [CheckedContinuation<Void, Never>] = []
 
   private var deadlineTimer: DeadlineTimer?
@@ -60,13 +61,10 @@ final class ClientCore: ClientConnectionOwner {
   }
 
   private func route(_ call: ClientCall) {
-    switch self.machine.call(waitForReady: call.waitForReady) {
+    switch self.machine.call(waitForReady: call.waitForReady, now: .now()) {
     case .send:
-      if self.waitingCount == 0, let current = self.current, current.hasRoom {
-        self.open(call, on: current)
-      } else {
-        self.enqueue(call)
-      }
+      guard self.waitingCount == 0, let current = self.current, current.hasRoom, self.open(call, on: current)
+      else { return self.enqueue(call) }
     case .connect:
       self.enqueue(call)
       self.connect()
@@ -87,17 +85,16 @@ final class ClientCore: ClientConnectionOwner {
     self.waitingCount += 1
   }
 
-  private func open(_ call: ClientCall, on handler: ClientChannelHandler) {
+  /// Starts the call on the connection; false if that has no room after all.
+  private func open(_ call: ClientCall, on handler: ClientChannelHandler) -> Bool {
     do throws(RPCError) {
-      guard let stream = try handler.start(call) else {
-        self.enqueue(call)
-        return
-      }
+      guard let stream = try handler.start(call) else { return false }
       call.state = .open(handler, stream)
       call.receiver.opened()
     } catch {
       self.end(call, error)
     }
+    return true
   }
 
   /// The caller wants no answer any more.
@@ -187,8 +184,14 @@ final class ClientCore: ClientConnectionOwner {
   private func serveWaiting() {
     while let current = self.current, current.hasRoom, let call = self.waiting.popFirst() {
       guard case .waiting = call.state else { continue }
+      call.state = .new
       self.waitingCount -= 1
-      self.open(call, on: current)
+      guard self.open(call, on: current) else {
+        call.state = .waiting
+        self.waitingCount += 1
+        self.waiting.prepend(call)
+        return
+      }
     }
   }
 
@@ -209,24 +212,21 @@ final class ClientCore: ClientConnectionOwner {
   // MARK: - Connecting
 
   private func connect() {
-    self.connectionsBeingMade += 1
-    let connection = ClientConnection(
-      authority: self.configuration.authority ?? self.endpoint.authority,
-      userAgent: self.configuration.userAgent,
-      http2Limits: self.configuration.http2,
-      limits: self.configuration.limits,
-      now: .now()
-    )
-    let handler = ClientChannelHandler(connection: connection, eventLoop: self.eventLoop, owner: self)
-    self.live[ObjectIdentifier(handler)] = handler
-    let bound = NIOLoopBound(handler, eventLoop: self.eventLoop)
+    do {
+      try self.configuration.http2.validate()
+    } catch {
+      self.handle(self.machine.connectFailed("\(error)", now: .now(), jitter: .random(in: -1...1)))
+      return
+    }
+    let core = NIOLoopBound(self, eventLoop: self.eventLoop)
     let bootstrap = ClientBootstrap(group: self.eventLoop)
       .connectTimeout(TimeAmount(self.configuration.connectTimeout))
       .channelOption(.maxMessagesPerRead, value: 1)
       .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 * 1024))
+      // Run once for each address that is tried: each channel has a connection of its own.
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
-          try channel.pipeline.syncOperations.addHandler(bound.value)
+          try channel.pipeline.syncOperations.addHandler(core.value.makeHandler())
         }
       }
     let channel =
@@ -235,27 +235,43 @@ final class ClientCore: ClientConnectionOwner {
         bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: port)
       case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
       }
-    let core = NIOLoopBound(self, eventLoop: self.eventLoop)
     channel.whenComplete { result in
-      core.value.connectCompleted(bound.value, result)
+      core.value.connectCompleted(result)
     }
   }
 
-  private func connectCompleted(_ handler: ClientChannelHandler, _ result: Result<any Channel, any Error>) {
-    self.connectionsBeingMade -= 1
-    switch result {
-    case .success(let channel):
-      if self.machine.isClosed {
+  private func makeHandler() -> ClientChannelHandler {
+    let connection = ClientConnection(
+      authority: self.configuration.authority ?? self.endpoint.authority,
+      userAgent: self.configuration.userAgent,
+      http2Limits: self.configuration.http2,
+      limits: self.configuration.limits,
+      now: .now()
+    )
+    return ClientChannelHandler(connection: connection, owner: self)
+  }
+
+  private func connectCompleted(_ result: Result<any Channel, any Error>) {
+    do {
+      let channel = try result.get()
+      let handler = try channel.pipeline.syncOperations.handler(type: ClientChannelHandler.self)
+      guard !self.machine.isClosed else {
         channel.close(promise: nil)
+        return
       }
-    case .failure(let error):
-      self.live[ObjectIdentifier(handler)] = nil
-      self.handle(self.machine.connectFailed("\(self.endpoint): \(error)", jitter: .random(in: -1...1)))
-      self.resumeCloseWaiters()
+      self.live[ObjectIdentifier(handler)] = handler
+      self.connecting = handler
+      handler.reportIfReady()
+    } catch {
+      self.handle(
+        self.machine.connectFailed("\(self.endpoint): \(error)", now: .now(), jitter: .random(in: -1...1))
+      )
     }
   }
 
   func connectionReady(_ handler: ClientChannelHandler) {
+    guard handler === self.connecting else { return }
+    self.connecting = nil
     self.machine.connected(now: .now())
     self.current = handler
     self.serveWaiting()
@@ -266,24 +282,24 @@ final class ClientCore: ClientConnectionOwner {
   }
 
   func connectionGoingAway(_ handler: ClientChannelHandler, reason: String) {
-    self.connectionEnded(handler, reason: reason)
+    guard handler === self.current else { return }
+    self.current = nil
+    self.handle(
+      self.machine.goingAway("\(self.endpoint): \(reason)", now: .now(), jitter: .random(in: -1...1))
+    )
   }
 
   func connectionClosed(_ handler: ClientChannelHandler, reason: String) {
     self.live[ObjectIdentifier(handler)] = nil
-    self.connectionEnded(handler, reason: reason)
-    self.resumeCloseWaiters()
-  }
-
-  private func connectionEnded(_ handler: ClientChannelHandler, reason: String) {
     let reason = "\(self.endpoint): \(reason)"
     if handler === self.current {
       self.current = nil
-      self.handle(self.machine.connectionEnded(reason, now: .now(), jitter: .random(in: -1...1)))
-    } else {
-      // Either it was never ready, or it has been replaced; the machine knows.
-      self.handle(self.machine.connectFailed(reason, jitter: .random(in: -1...1)))
+      self.handle(self.machine.connectionLost(reason, now: .now(), jitter: .random(in: -1...1)))
+    } else if handler === self.connecting {
+      self.connecting = nil
+      self.handle(self.machine.connectFailed(reason, now: .now(), jitter: .random(in: -1...1)))
     }
+    self.resumeCloseWaiters()
   }
 
   private func handle(_ action: ChannelMachine.OnFailure) {
@@ -292,14 +308,14 @@ final class ClientCore: ClientConnectionOwner {
       break
     case .connect:
       self.connect()
-    case .backOff(let delay, failing: let error):
+    case .backOff(until: let instant, failing: let error):
       self.failWaiting(error, onlyFailFast: true)
       let timer = DeadlineTimer(on: self.eventLoop) { [weak self] in
-        guard let self, self.machine.backoffElapsed() else { return }
+        guard let self, self.machine.backoffElapsed(now: .now()) else { return }
         self.connect()
       }
       self.backoffTimer = timer
-      timer.update(MonotonicInstant.now().advanced(by: delay))
+      timer.update(instant)
     }
   }
 

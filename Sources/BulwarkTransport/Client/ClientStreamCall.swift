@@ -23,24 +23,31 @@ final class ClientStreamCall: ClientStream {
   final class Link: Sendable {
     private let core: NIOLoopBoundBox<ClientCore>
     private let eventLoop: any EventLoop
-    private let call = Mutex<ClientCall?>(nil)
+    private let attached: Mutex<(call: ClientCall?, client: Client?)>
 
-    init(_ core: NIOLoopBoundBox<ClientCore>, _ eventLoop: any EventLoop) {
+    /// - Parameter client: kept until the call has ended, because a client that is let go closes.
+    init(_ client: Client, _ core: NIOLoopBoundBox<ClientCore>, _ eventLoop: any EventLoop) {
       self.core = core
       self.eventLoop = eventLoop
+      self.attached = Mutex((nil, client))
     }
 
     func attach(_ call: ClientCall) {
-      self.call.withLock { $0 = call }
+      self.attached.withLock { $0.call = call }
     }
 
     /// The call refers to its receiver and back to this link; at the end of the call the ring is cut.
     func detach() {
-      self.call.withLock { $0 = nil }
+      // Let go outside the lock: the client's end may call back.
+      let last = self.attached.withLock { attached in
+        defer { attached = (nil, nil) }
+        return attached
+      }
+      withExtendedLifetime(last) {}
     }
 
     func onLoop(_ body: @escaping @Sendable (ClientCore, ClientCall) -> Void) {
-      guard let call = self.call.withLock({ $0 }) else { return }
+      guard let call = self.attached.withLock({ $0.call }) else { return }
       if self.eventLoop.inEventLoop {
         body(self.core.value, call)
       } else {
@@ -103,8 +110,10 @@ final class ClientStreamCall: ClientStream {
 
   var trailingMetadata: Metadata { self.state.withLock { $0.trailing } }
 
+  var hasEnded: Bool { self.state.withLock { $0.hasEnded } }
+
   func cancel() {
-    guard !self.state.withLock({ $0.hasEnded }) else { return }
+    guard !self.hasEnded else { return }
     self.link.onLoop { $0.cancel($1) }
   }
 }

@@ -22,11 +22,11 @@ extension ServerChannelHandler {
   // MARK: - Unary
 
   /// Starts the handler of a unary call: one task and nothing else, begun right here on the loop.
-  func startUnary(_ call: ServerCall, _ message: ByteBuffer, on executor: EventLoopExecutor) {
+  func startUnary(_ call: ServerCall, _ message: ByteBuffer) {
     guard case .unary(let handler) = call.entry.handler else { return }
     let completion = CallCompletion(self, call.id)
     self.handlers[call.id] = RunningHandler()
-    self.start(call, on: executor) {
+    self.start(call) {
       do {
         let response = try await CallContext.$current.withValue(call.context) {
           try await handler(message, call.context)
@@ -48,7 +48,7 @@ extension ServerChannelHandler {
 
   // MARK: - Streams
 
-  func startStream(_ call: ServerCall, on executor: EventLoopExecutor) {
+  func startStream(_ call: ServerCall) {
     guard case .stream(let handler) = call.entry.handler else { return }
     let completion = CallCompletion(self, call.id)
     let requests = InboundMessages(maxMessageBytes: self.connection.maxReceiveMessageBytes) {
@@ -58,7 +58,7 @@ extension ServerChannelHandler {
       completion.drain()
     }
     self.handlers[call.id] = RunningHandler(requests: requests, responses: responses)
-    self.start(call, on: executor) {
+    self.start(call) {
       do {
         try await CallContext.$current.withValue(call.context) {
           try await handler(requests, responses, call.context)
@@ -105,12 +105,11 @@ extension ServerChannelHandler {
   /// Runs the body as the call's task, on the loop or off it, and keeps the task until the handler returns.
   private func start(
     _ call: ServerCall,
-    on executor: EventLoopExecutor,
     _ body: @escaping @Sendable @isolated(any) () async -> Void
   ) {
     let task =
       switch call.entry.execution {
-      case .onLoop: Task.immediate(executorPreference: executor, operation: body)
+      case .onLoop: Task.immediate(executorPreference: self.executor, operation: body)
       case .offLoop: Task(executorPreference: globalConcurrentExecutor, operation: body)
       }
     // Most handlers have returned by now, and taken their entry with them.

@@ -25,6 +25,7 @@ public final class Server: Service, Sendable {
   private let connections = ServerConnections()
   private let address = Promise<Endpoint>()
   private let stop = StopSignal()
+  private let hasRun = Atomic(false)
 
   /// Creates a server; nothing is bound before `run`.
   ///
@@ -72,6 +73,12 @@ public final class Server: Service, Sendable {
   ///
   /// - Throws: what is wrong with the configuration, or why the socket could not be bound.
   public func run() async throws {
+    guard self.hasRun.exchange(true, ordering: .relaxed) == false else {
+      throw RPCError(
+        code: .failedPrecondition,
+        message: "the server has been run already; a server runs once"
+      )
+    }
     let listener: any Channel
     do {
       try self.configuration.http2.validate()
@@ -80,6 +87,8 @@ public final class Server: Service, Sendable {
       self.address.complete(.failure(error))
       throw error
     }
+    // An accept socket that dies must not leave a server that looks alive.
+    listener.closeFuture.whenComplete { _ in self.stop.send(.gracefully) }
     self.address.complete(.success(listener.localAddress.map(Endpoint.init) ?? self.endpoint))
     let mode = await withTaskCancellationHandler {
       await withGracefulShutdownHandler {
@@ -91,7 +100,15 @@ public final class Server: Service, Sendable {
       self.stop.send(.now)
     }
     try? await listener.close()
-    await self.drain(mode, on: listener.eventLoop)
+    let eventLoop = listener.eventLoop
+    await withTaskCancellationHandler {
+      await self.drain(mode, on: eventLoop)
+    } onCancel: {
+      self.connections.abortCalls()
+      eventLoop.scheduleTask(in: TimeAmount(self.configuration.abortTimeout)) {
+        self.connections.closeAll()
+      }
+    }
   }
 
   private func bind() async throws -> any Channel {
@@ -117,7 +134,7 @@ public final class Server: Service, Sendable {
 
   private func accept(_ channel: any Channel) throws {
     guard self.connections.count < self.configuration.maxConnections else {
-      self.logger.warning(
+      self.logger.debug(
         "connection refused: the limit is reached",
         metadata: ["limit": "\(self.configuration.maxConnections)"]
       )
@@ -139,7 +156,12 @@ public final class Server: Service, Sendable {
     )
     let key = self.connections.insert(handler, channel)
     handler.onEnd = { [connections] in connections.remove(key) }
-    try channel.pipeline.syncOperations.addHandler(handler)
+    do {
+      try channel.pipeline.syncOperations.addHandler(handler)
+    } catch {
+      self.connections.remove(key)
+      throw error
+    }
   }
 
   /// Lets the calls in flight finish, within the configured times, and returns when every handler has returned

@@ -6,9 +6,6 @@ import NIOCore
 
 /// One connection of a server: moves bytes between a channel and a `ServerConnection`, and runs its handlers.
 ///
-/// Everything in here happens on the channel's event loop. One read gives one write and one flush for all that it
-/// produced; what handlers answer later in the same tick shares a flush too.
-///
 /// `@unchecked Sendable`: a reference travels with the tasks of its calls, whose only way in is `CallCompletion`;
 /// that checks for the loop and hops to it where necessary, so all state is read and written on the loop alone.
 final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
@@ -18,13 +15,9 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   let connection: ServerConnection
   let eventLoop: any EventLoop
-  private let executor: EventLoopExecutor
+  let executor: EventLoopExecutor
   private let logger: Logger
-  private var flusher: OutboundFlusher
-  private var timer: DeadlineTimer?
-  private var context: ChannelHandlerContext?
-  private var isHandlingRead = false
-  private var isFlushScheduled = false
+  private var io: ConnectionIO<ServerConnection>?
   private var wantsRead = false
   private var isClosed = false
 
@@ -39,37 +32,40 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
     self.eventLoop = eventLoop
     self.executor = EventLoopExecutor(eventLoop)
     self.logger = logger
-    self.flusher = OutboundFlusher()
   }
 
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {
-    self.context = context
-    self.timer = DeadlineTimer(on: self.eventLoop) { [unowned self] in
-      self.connection.deadlineReached(now: .now())
+    self.io = ConnectionIO(self.connection, context) { [unowned self] in
       self.runOutputs()
-      self.flush()
+    } deadlineReached: { [unowned self] in
+      self.connection.deadlineReached(now: .now())
+    }
+    if context.channel.isActive {
+      self.io?.flush()
     }
   }
 
   func channelActive(context: ChannelHandlerContext) {
-    self.flush()
+    self.io?.flush()
     context.fireChannelActive()
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-    self.isHandlingRead = true
+    self.io?.beginRead()
     self.connection.receive(self.unwrapInboundIn(data), now: .now())
     self.runOutputs()
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    self.isHandlingRead = false
-    self.flush()
+    self.io?.endRead()
   }
 
   /// A peer that does not read is not read from: its requests would only make more for it to read.
+  ///
+  /// Only the server does this. If both ends did, two full directions would wait for each other for ever
+  /// (RFC 9113 section 5.2.2).
   func read(context: ChannelHandlerContext) {
     if context.channel.isWritable {
       context.read()
@@ -80,7 +76,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelWritabilityChanged(context: ChannelHandlerContext) {
     if context.channel.isWritable {
-      self.flush()
+      self.io?.flush()
       if self.wantsRead, context.channel.isWritable {
         self.wantsRead = false
         context.read()
@@ -90,13 +86,13 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   func channelInactive(context: ChannelHandlerContext) {
-    self.timer?.stop()
-    self.connection.connectionClosed(now: .now())
-    self.runOutputs()
-    self.context = nil
-    self.isClosed = true
-    self.endIfOver()
+    self.close()
     context.fireChannelInactive()
+  }
+
+  /// Without `channelInactive` before it if the channel never became active.
+  func handlerRemoved(context: ChannelHandlerContext) {
+    self.close()
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
@@ -104,11 +100,13 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
     context.close(promise: nil)
   }
 
-  func handlerRemoved(context: ChannelHandlerContext) {
-    self.timer?.stop()
-    // The timer's closure refers back to this handler; both go together.
-    self.timer = nil
-    self.context = nil
+  private func close() {
+    guard !self.isClosed else { return }
+    self.isClosed = true
+    self.io?.stop()
+    self.connection.connectionClosed(now: .now())
+    self.runOutputs()
+    self.endIfOver()
   }
 
   /// Lets go of the connection when nothing of it is left.
@@ -122,49 +120,28 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func beginShutdown() {
     self.connection.beginShutdown()
-    self.flush()
+    self.io?.flush()
   }
 
   func abortCalls() {
     self.connection.abortCalls()
     self.runOutputs()
-    self.flush()
-  }
-
-  // MARK: - Writing
-
-  /// Sees to it that what was submitted is flushed: at the end of this read, or of this tick.
-  func needsFlush() {
-    guard !self.isHandlingRead, !self.isFlushScheduled else { return }
-    self.isFlushScheduled = true
-    self.eventLoop.assumeIsolated().execute {
-      self.isFlushScheduled = false
-      self.flush()
-    }
-  }
-
-  private func flush() {
-    guard let context = self.context else { return }
-    self.flusher.flush(context) { buffer, limit in
-      self.connection.takeOutbound(into: &buffer, limit: limit)
-    }
-    // Taking bytes can make room for a writer that waits.
-    self.runOutputs()
-    self.timer?.update(self.connection.nextDeadline)
-    if self.connection.isFinished {
-      context.close(promise: nil)
-    }
+    self.io?.flush()
   }
 
   // MARK: - Handlers
+
+  func needsFlush() {
+    self.io?.needsFlush()
+  }
 
   private func runOutputs() {
     while let output = self.connection.nextOutput() {
       switch output {
       case .startUnary(let call, let message):
-        self.startUnary(call, message, on: self.executor)
+        self.startUnary(call, message)
       case .startStream(let call):
-        self.startStream(call, on: self.executor)
+        self.startStream(call)
       case .requestBytes(let stream, let bytes):
         self.handlers[stream]?.requests?.received(bytes)
       case .requestsEnded(let stream):

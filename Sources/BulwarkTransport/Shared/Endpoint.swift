@@ -31,9 +31,9 @@ extension Endpoint {
       self = .unix(path: String(text.dropFirst(5)))
       return
     }
-    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
-      return nil
-    }
+    guard let colon = text.lastIndex(of: ":"), case let digits = text[text.index(after: colon)...],
+      digits.allSatisfy({ ("0"..."9").contains($0) }), let port = UInt16(digits)
+    else { return nil }
     var host = text[..<colon]
     if host.hasPrefix("["), host.hasSuffix("]") {
       host = host.dropFirst().dropLast()

@@ -76,6 +76,7 @@ final class OutboundMessages: MessageSink {
   private func wait(_ continuation: CheckedContinuation<RPCError?, Never>) {
     let outcome = self.state.withLock { state -> RPCError?? in
       if let end = state.end { return .some(end) }
+      guard state.waiter == nil else { return .some(.twoWriters) }
       guard state.mustWait else { return .some(nil) }
       guard !Task.isCancelled else { return .some(.cancelledByCaller) }
       state.waiter = continuation

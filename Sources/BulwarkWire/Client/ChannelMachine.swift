@@ -3,17 +3,19 @@ package import BulwarkCore
 /// When a client connects, and what becomes of calls meanwhile.
 ///
 ///     idle ──call──▶ connecting ──SETTINGS──▶ ready
-///      ▲                 ▲  │                   │
-///      │             time│  │failure            │ lost: connect again, at once if it lived long enough
-///      │                 │  ▼                   │
-///      └───close──── backingOff ◀───────────────┘ lost too soon
+///                      ▲     │                 │
+///                  time│     │failure          │ going away, or lost after a while: connect again at once
+///                      │     ▼                 │
+///                    backingOff ◀──────────────┘ lost too soon
 ///
-/// `closed` is reached from every state and final. The backoff is gRPC's
-/// (https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md); its jitter comes in as an argument.
+/// `closed` is reached from every state and final. Once an attempt has failed, calls that do not wait for a
+/// connection fail until one is ready (gRPC's TRANSIENT_FAILURE, which stays while it connects again). The backoff
+/// is gRPC's (https://github.com/grpc/grpc/blob/master/doc/connection-backoff.md), counted from the start of an
+/// attempt; its jitter comes in as an argument.
 package struct ChannelMachine: Equatable, Sendable {
   private enum State: Equatable {
     case idle
-    case connecting
+    case connecting(since: MonotonicInstant, lastError: RPCError?)
     case ready(since: MonotonicInstant)
     case backingOff(RPCError)
     case closed
@@ -30,8 +32,8 @@ package struct ChannelMachine: Equatable, Sendable {
   }
 
   package enum OnFailure: Equatable {
-    /// Connect again after this delay; fail the calls that do not wait for a connection.
-    case backOff(Duration, failing: RPCError)
+    /// Connect again at this instant; fail the calls that do not wait for a connection.
+    case backOff(until: MonotonicInstant, failing: RPCError)
     /// Connect again now.
     case connect
     case doNothing
@@ -39,22 +41,23 @@ package struct ChannelMachine: Equatable, Sendable {
 
   private let backoff: ConnectionBackoff
   private var state = State.idle
+  /// Attempts that failed, and connections that did not live, since one last lived.
   private var failures = 0
 
   package init(backoff: ConnectionBackoff) {
     self.backoff = backoff
   }
 
-  package mutating func call(waitForReady: Bool) -> OnCall {
+  package mutating func call(waitForReady: Bool, now: MonotonicInstant) -> OnCall {
     switch self.state {
     case .idle:
-      self.state = .connecting
+      self.state = .connecting(since: now, lastError: nil)
       return .connect
-    case .connecting:
+    case .connecting(_, lastError: nil):
       return .wait
     case .ready:
       return .send
-    case .backingOff(let error):
+    case .connecting(_, lastError: let error?), .backingOff(let error):
       return waitForReady ? .wait : .fail(error)
     case .closed:
       return .fail(.clientClosed)
@@ -70,26 +73,34 @@ package struct ChannelMachine: Equatable, Sendable {
   /// An attempt to connect failed.
   ///
   /// - Parameter jitter: a random number from -1 to 1.
-  package mutating func connectFailed(_ reason: String, jitter: Double) -> OnFailure {
-    guard case .connecting = self.state else { return .doNothing }
-    return self.backOff(reason, jitter: jitter)
+  package mutating func connectFailed(_ reason: String, now: MonotonicInstant, jitter: Double) -> OnFailure {
+    guard case .connecting(let since, _) = self.state else { return .doNothing }
+    return self.backOff(reason, since: since, now: now, jitter: jitter)
   }
 
-  /// A connection that was ready takes no more calls: it was lost, or the server is going away.
-  package mutating func connectionEnded(_ reason: String, now: MonotonicInstant, jitter: Double) -> OnFailure
-  {
+  /// The connection that was ready is gone.
+  package mutating func connectionLost(_ reason: String, now: MonotonicInstant, jitter: Double) -> OnFailure {
     guard case .ready(let since) = self.state else { return .doNothing }
     // A server that accepts and hangs up must not be hammered: only a connection that lived counts as a success.
-    guard since.duration(to: now) >= self.backoff.initial else { return self.backOff(reason, jitter: jitter) }
-    self.failures = 0
-    self.state = .connecting
-    return .connect
+    guard self.hasLived(since, now) else {
+      return self.backOff(reason, since: since, now: now, jitter: jitter)
+    }
+    return self.reconnect(now: now, failures: 0)
+  }
+
+  /// The server takes no new calls on the connection that was ready: an orderly stop, and no failure, unless it
+  /// does the same to the next connection at once.
+  package mutating func goingAway(_ reason: String, now: MonotonicInstant, jitter: Double) -> OnFailure {
+    guard case .ready(let since) = self.state else { return .doNothing }
+    if self.hasLived(since, now) { return self.reconnect(now: now, failures: 0) }
+    guard self.failures > 0 else { return self.reconnect(now: now, failures: 1) }
+    return self.backOff(reason, since: since, now: now, jitter: jitter)
   }
 
   /// The delay after a failure has passed: true if the caller is to connect now.
-  package mutating func backoffElapsed() -> Bool {
-    guard case .backingOff = self.state else { return false }
-    self.state = .connecting
+  package mutating func backoffElapsed(now: MonotonicInstant) -> Bool {
+    guard case .backingOff(let error) = self.state else { return false }
+    self.state = .connecting(since: now, lastError: error)
     return true
   }
 
@@ -100,35 +111,27 @@ package struct ChannelMachine: Equatable, Sendable {
 
   package var isClosed: Bool { self.state == .closed }
 
-  private mutating func backOff(_ reason: String, jitter: Double) -> OnFailure {
+  private func hasLived(_ since: MonotonicInstant, _ now: MonotonicInstant) -> Bool {
+    since.duration(to: now) >= self.backoff.initial
+  }
+
+  private mutating func reconnect(now: MonotonicInstant, failures: Int) -> OnFailure {
+    self.failures = failures
+    self.state = .connecting(since: now, lastError: nil)
+    return .connect
+  }
+
+  private mutating func backOff(
+    _ reason: String,
+    since: MonotonicInstant,
+    now: MonotonicInstant,
+    jitter: Double
+  ) -> OnFailure {
     let error = RPCError(code: .unavailable, message: "not connected: \(reason)", origin: .transport)
     self.state = .backingOff(error)
     let delay = self.backoff.delay(afterFailures: self.failures, jitter: jitter)
     self.failures += 1
-    return .backOff(delay, failing: error)
-  }
-}
-
-/// The delays between attempts to connect: exponential, with a maximum and jitter.
-public struct ConnectionBackoff: Hashable, Sendable {
-  /// The delay after the first failure. Default 1 s.
-  public var initial: Duration = .seconds(1)
-  /// What each further failure multiplies it with. Default 1.6.
-  public var multiplier: Double = 1.6
-  /// The longest delay, before jitter. Default 120 s.
-  public var maximum: Duration = .seconds(120)
-  /// The share by which a delay is made longer or shorter at random. Default 0.2.
-  public var jitter: Double = 0.2
-
-  /// gRPC's defaults.
-  public init() {}
-
-  func delay(afterFailures failures: Int, jitter: Double) -> Duration {
-    var delay = self.initial
-    for _ in 0..<failures where delay < self.maximum {
-      delay = delay * self.multiplier
-    }
-    return min(delay, self.maximum) * (1 + self.jitter * min(max(jitter, -1), 1))
+    return .backOff(until: max(now, since.advanced(by: delay)), failing: error)
   }
 }
 

@@ -15,6 +15,8 @@ public final class ClientConnection {
   private var outputs = Deque<ClientOutput>()
   private var timers: ConnectionTimers
   private var isReady = false
+  /// No stream can be opened any more, because identifiers have run out or the session is ending.
+  private var isUsedUp = false
 
   /// Creates the connection and queues its preface and SETTINGS.
   ///
@@ -68,14 +70,19 @@ public final class ClientConnection {
   public var nextDeadline: MonotonicInstant? { self.timers.next }
 
   /// Time has passed: a peer that does not even send its SETTINGS is given up.
-  public func deadlineReached(now: MonotonicInstant) {
+  ///
+  /// - Returns: why the connection was given up, if it was.
+  @discardableResult
+  public func deadlineReached(now: MonotonicInstant) -> String? {
     switch self.timers.fired(now: now) {
     case .handshakeTimedOut:
       self.session.terminate(code: .settingsTimeout, debug: "no SETTINGS in time")
+      return "the server did not speak HTTP/2 in time"
     case .headerBlockTimedOut:
       self.session.terminate(code: .enhanceYourCalm, debug: "a header block took too long")
+      return "the server began a header block and did not end it in time"
     case .none, .sweep:
-      break
+      return nil
     }
   }
 
@@ -89,7 +96,7 @@ public final class ClientConnection {
 
   /// How many calls can be started now.
   public var availableCalls: Int {
-    guard self.isReady, !self.session.isGoingAway else { return 0 }
+    guard self.isReady, !self.isUsedUp, !self.session.isGoingAway else { return 0 }
     return max(0, self.session.peerMaxConcurrentStreams - self.session.openStreams)
   }
 
@@ -113,7 +120,11 @@ public final class ClientConnection {
         limit: self.limits.maxSendMessageBytes
       )
     }
-    guard let stream = self.session.sendRequest(fields, endStream: false) else { return nil }
+    guard let stream = self.session.sendRequest(fields, endStream: false) else {
+      self.isUsedUp = true
+      self.outputs.append(.goingAway(reason: "the connection takes no more streams"))
+      return nil
+    }
     self.streams[stream] = ClientStream(
       ClientStreamMachine(
         isUnary: request.method.kind == .unary,
@@ -122,7 +133,7 @@ public final class ClientConnection {
     )
     if let onlyMessage {
       _ = self.session.sendData(stream, prefix: prefix, onlyMessage)
-      _ = self.session.finish(stream, trailers: nil)
+      self.finishRequests(stream)
     }
     return stream
   }
@@ -137,6 +148,7 @@ public final class ClientConnection {
 
   /// Ends the sending half of a streaming call.
   public func finishRequests(_ stream: HTTP2StreamID) {
+    self.streams[stream]?.hasFinishedRequests = true
     _ = self.session.finish(stream, trailers: nil)
   }
 
@@ -217,7 +229,8 @@ public final class ClientConnection {
     endStream: Bool
   ) {
     let state = self.streams[stream]
-    if let chunk = bytes.getSlice(at: range.lowerBound, length: range.count), !range.isEmpty {
+    if !range.isEmpty {
+      let chunk = bytes.slice(range)
       switch state?.machine.received(chunk) ?? .keep {
       case .keep:
         self.session.consume(stream, range.count)
@@ -234,6 +247,11 @@ public final class ClientConnection {
   }
 
   private func ended(_ stream: HTTP2StreamID, _ action: ClientStreamMachine.OnEnd) {
+    if self.streams[stream]?.hasFinishedRequests == false || self.session.queuedBytes(stream) > 0 {
+      // The server has answered without waiting for the rest of the requests; nobody wants it now, and without
+      // a reset the stream would stay open.
+      self.session.reset(stream, .cancel, isGlitch: false)
+    }
     switch action {
     case .ignore:
       break
@@ -279,6 +297,7 @@ public final class ClientConnection {
 /// What a client connection keeps of one call: looked up once per input, then used by reference.
 private final class ClientStream {
   var machine: ClientStreamMachine
+  var hasFinishedRequests = false
 
   init(_ machine: ClientStreamMachine) {
     self.machine = machine

@@ -96,6 +96,11 @@ package struct MessageDeframer {
 }
 
 extension ByteBuffer {
+  /// The bytes at these indices, or none where the buffer has none.
+  func slice(_ range: Range<Int>) -> ByteBuffer {
+    range.isEmpty ? ByteBuffer() : self.getSlice(at: range.lowerBound, length: range.count) ?? ByteBuffer()
+  }
+
   /// The same bytes, copied if they are a small part of a large allocation that they would keep alive.
   func detached() -> ByteBuffer {
     guard self.storageCapacity > 4 * self.readableBytes else { return self }

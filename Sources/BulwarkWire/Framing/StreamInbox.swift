@@ -1,4 +1,5 @@
 package import BulwarkCore
+import DequeModule
 package import struct NIOCore.ByteBuffer
 
 /// The receiving half of a stream: bytes in, messages out when the consumer asks for one.
@@ -29,8 +30,12 @@ package struct StreamInbox {
     case failed(RPCError)
   }
 
+  /// Up to which size pieces are joined by copying.
+  private static let joinLimit = 16 * 1024
+
   private var deframer: MessageDeframer
-  private var waiting = ByteBuffer()
+  /// What came and was not cut into messages yet. Small pieces are joined, so that tiny frames cost no more.
+  private var waiting = Deque<ByteBuffer>()
   private var end = End.open
   private var uncredited = 0
 
@@ -41,12 +46,19 @@ package struct StreamInbox {
 
   /// Bytes have come.
   package mutating func received(_ bytes: ByteBuffer) {
+    guard bytes.readableBytes > 0 else { return }
+    if case .failed = self.end { return }
     self.uncredited += bytes.readableBytes
-    if self.waiting.readableBytes == 0 {
-      self.waiting = bytes.detached()
+    if var last = self.waiting.popLast() {
+      guard last.readableBytes + bytes.readableBytes <= Self.joinLimit else {
+        self.waiting.append(last)
+        self.waiting.append(bytes.detached())
+        return
+      }
+      last.writeImmutableBuffer(bytes)
+      self.waiting.append(last)
     } else {
-      self.waiting.discardReadBytes()
-      self.waiting.writeImmutableBuffer(bytes)
+      self.waiting.append(bytes.detached())
     }
   }
 
@@ -61,16 +73,24 @@ package struct StreamInbox {
   package mutating func fail(_ error: RPCError) {
     if case .failed = self.end { return }
     self.end = .failed(error)
-    self.waiting = ByteBuffer()
+    self.waiting = []
   }
 
   /// The consumer wants a message.
   package mutating func next() -> OnNext {
     if case .failed(let error) = self.end { return .fail(error) }
-    let before = self.waiting.readableBytes
+    var taken = 0
     do throws(RPCError) {
-      if let message = try self.deframer.next(from: &self.waiting) {
-        return .message(message, credit: self.takeCredit(upTo: before - self.waiting.readableBytes))
+      while var chunk = self.waiting.popFirst() {
+        let before = chunk.readableBytes
+        let message = try self.deframer.next(from: &chunk)
+        taken += before - chunk.readableBytes
+        if chunk.readableBytes > 0 {
+          self.waiting.prepend(chunk)
+        }
+        if let message {
+          return .message(message, credit: self.takeCredit(upTo: taken))
+        }
       }
     } catch {
       self.fail(error)

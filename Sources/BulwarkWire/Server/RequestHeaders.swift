@@ -11,6 +11,8 @@ struct RequestHeaders {
     case http(status: Int)
     /// A gRPC status, sent as trailers-only.
     case status(RPCError)
+    /// A gRPC status, with the encodings that are taken.
+    case unknownEncoding(RPCError)
   }
 
   var path: ArraySlice<UInt8> = []
@@ -21,6 +23,7 @@ struct RequestHeaders {
   private var isPost = false
   private var isGRPC = false
   private var acceptsTrailers = false
+  private var unknownEncoding: String?
 
   /// Reads the block.
   ///
@@ -39,6 +42,13 @@ struct RequestHeaders {
     if !headers.isPost { return .rejected(.http(status: 405)) }
     if !headers.isGRPC { return .rejected(.http(status: 415)) }
     if let fault { return .rejected(.status(fault)) }
+    if let encoding = headers.unknownEncoding {
+      return .rejected(
+        .unknownEncoding(
+          RPCError(code: .unimplemented, message: "grpc-encoding \"\(encoding)\" is not supported")
+        )
+      )
+    }
     guard headers.acceptsTrailers else {
       return .rejected(
         .status(
@@ -76,10 +86,7 @@ struct RequestHeaders {
       }
       self.timeout = timeout
     case .grpcEncoding where !value.equals("identity"):
-      return RPCError(
-        code: .unimplemented,
-        message: "grpc-encoding \"\(String(decoding: value.prefix(32), as: UTF8.self))\" is not supported"
-      )
+      self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
     case .application:
       _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
     case .applicationBinary:

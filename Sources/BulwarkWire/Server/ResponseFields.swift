@@ -48,9 +48,6 @@ enum ResponseFields {
   static func trailersOnly(_ error: RPCError, _ metadata: Metadata, _ limits: WireLimits) -> HTTP2FieldList {
     var fields = self.headers
     self.append(status: error, limits, to: &fields)
-    if error.code == .unimplemented {
-      fields.add(name: "grpc-accept-encoding", value: "identity")
-    }
     var all = metadata
     all.add(contentsOf: error.metadata)
     if let complete = try? self.appending(all, "trailing", to: fields, limit: limits.maxMetadataBytes) {

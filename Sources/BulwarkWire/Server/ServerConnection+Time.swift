@@ -49,7 +49,9 @@ extension ServerConnection {
     let oldest = now.advanced(by: .nanoseconds(-self.limits.stallTimeout))
     for stream in self.streams.values {
       let queued = self.session.queuedBytes(stream.call.id)
-      if queued != stream.queuedAtLastLook || (queued == 0 && !stream.machine.isCollecting) {
+      if stream.wasCutOff {
+        self.stalled(stream)
+      } else if queued != stream.queuedAtLastLook || (queued == 0 && !stream.machine.isCollecting) {
         stream.queuedAtLastLook = queued
         stream.lastProgress = now
       } else if stream.lastProgress <= oldest {
@@ -60,10 +62,14 @@ extension ServerConnection {
   }
 
   private func stalled(_ stream: ServerStream) {
-    if stream.machine.isCollecting {
+    if stream.wasCutOff {
+      // Not even the reset could leave, so the connection is worth nothing any more.
+      self.session.terminate(code: .enhanceYourCalm, debug: "the peer does not read")
+    } else if stream.machine.isCollecting {
       self.reject(stream, RPCError(code: .deadlineExceeded, message: "the request made no progress"))
     } else {
       // The peer does not take what is queued, so it would not take a status either.
+      stream.wasCutOff = true
       self.session.reset(stream.call.id, .cancel, isGlitch: true)
     }
   }
@@ -83,6 +89,7 @@ extension ServerConnection {
     for stream in self.streams.values {
       self.end(stream, error)
     }
-    self.session.terminate(code: .noError, debug: "shutdown")
+    // Not the abrupt end: the statuses are still to be sent.
+    self.session.goAway(code: .noError, debug: "shutdown")
   }
 }

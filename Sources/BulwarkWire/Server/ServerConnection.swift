@@ -103,7 +103,7 @@ public final class ServerConnection {
       case .headers:
         break
       case .requestRejected(let stream, let rejection):
-        self.answer(stream, with: RPCError(rejection))
+        self.answer(stream, with: rejection)
       case .streamWritable(let stream):
         self.streams[stream]?.lastProgress = now
         self.outputs.append(.responseWritable(stream))
@@ -131,6 +131,10 @@ public final class ServerConnection {
       _ = self.session.sendHeaders(stream, ResponseFields.http(status: status), endStream: true)
     case .rejected(.status(let error)):
       self.answer(stream, with: error)
+    case .rejected(.unknownEncoding(let error)):
+      var fields = ResponseFields.trailersOnly(error, [:], self.limits)
+      fields.add(name: "grpc-accept-encoding", value: "identity")
+      _ = self.session.sendHeaders(stream, fields, endStream: true)
     case .accepted(let headers):
       guard let entry = self.methods.entry(forPath: headers.path) else {
         self.answer(stream, with: .unknownMethod(path: headers.path))
@@ -186,12 +190,11 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
-    guard let state = self.streams[stream],
-      let chunk = bytes.getSlice(at: range.lowerBound, length: range.count)
-    else {
+    guard let state = self.streams[stream] else {
       self.session.consume(stream, range.count)
       return
     }
+    let chunk = bytes.slice(range)
     let before = state.machine.collectedBytes
     let action = state.machine.received(chunk, endStream: endStream)
     self.collectingBytes += state.machine.collectedBytes - before
@@ -210,8 +213,9 @@ public final class ServerConnection {
         self.reject(state, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
       }
     case .start(let message):
-      self.outputs.append(.startUnary(state.call, message: message))
+      self.outputs.append(.startUnary(state.call, message: message.detached()))
     case .reject(let error):
+      self.session.chargeGlitch(now: now.nanoseconds)
       self.reject(state, error)
     }
     // Collected bytes are bounded by the limits above, and a message larger than the window needs the credit.
@@ -235,6 +239,21 @@ public final class ServerConnection {
   }
 
   // MARK: - Answers that need no handler
+
+  /// Answers a request that the HTTP/2 layer has turned away: with plain HTTP where the peer cannot be a gRPC
+  /// client, or a health check of another protocol would take the answer for a success.
+  private func answer(_ stream: HTTP2StreamID, with rejection: HTTP2RequestRejection) {
+    switch rejection {
+    case .invalidScheme:
+      _ = self.session.sendHeaders(stream, ResponseFields.http(status: 400), endStream: true)
+    case .invalidPath:
+      _ = self.session.sendHeaders(stream, ResponseFields.http(status: 404), endStream: true)
+    case .headerListTooLarge(let bytes, let limit):
+      self.answer(stream, with: .headersTooLarge("a header list of \(bytes) bytes", "\(limit) bytes"))
+    case .tooManyFields(let count, let limit):
+      self.answer(stream, with: .headersTooLarge("a header list of \(count) fields", "\(limit) fields"))
+    }
+  }
 
   /// Answers a call that has no handler with an error.
   private func answer(_ stream: HTTP2StreamID, with error: RPCError) {
@@ -273,22 +292,7 @@ extension RPCError {
     )
   }
 
-  init(_ rejection: HTTP2RequestRejection) {
-    switch rejection {
-    case .headerListTooLarge(let bytes, let limit):
-      self.init(
-        code: .resourceExhausted,
-        message: "a header list of \(bytes) bytes is larger than the limit of \(limit) bytes"
-      )
-    case .tooManyFields(let count, let limit):
-      self.init(
-        code: .resourceExhausted,
-        message: "a header list of \(count) fields is longer than the limit of \(limit) fields"
-      )
-    case .invalidScheme:
-      self.init(code: .internalError, message: "the request's scheme is neither http nor https")
-    case .invalidPath:
-      self.init(code: .unimplemented, message: "the request's path is not /service/method")
-    }
+  static func headersTooLarge(_ what: String, _ limit: String) -> RPCError {
+    RPCError(code: .resourceExhausted, message: "\(what) is larger than the limit of \(limit)")
   }
 }

@@ -11,6 +11,9 @@ final class ServerStream {
   /// How much of the response waited for the peer when it was last looked at.
   var queuedAtLastLook = 0
 
+  /// Whether the stream was reset because its response made no progress.
+  var wasCutOff = false
+
   init(_ call: ServerCall, maxMessageBytes: Int, now: MonotonicInstant) {
     self.call = call
     self.machine = ServerStreamMachine(

@@ -1,0 +1,132 @@
+import BulwarkCore
+import BulwarkWire
+import NIOCore
+
+/// What a channel handler needs of the connection it moves bytes for: the same on the client and the server.
+protocol WireConnection: AnyObject {
+  var isFinished: Bool { get }
+  var nextDeadline: MonotonicInstant? { get }
+  func takeOutbound(into buffer: inout ByteBuffer, limit: Int) -> Bool
+}
+
+extension ServerConnection: WireConnection {}
+extension ClientConnection: WireConnection {}
+
+/// The writing side of a connection's channel, and its timer.
+///
+/// One write and one flush for all that a read produced, and for all that is submitted in one tick. When the
+/// connection has nothing left to say, the channel is closed after the last byte has gone.
+///
+/// Used on its event loop only.
+final class ConnectionIO<Connection: WireConnection> {
+  /// How much goes into one write, so that one connection does not hold the loop for long.
+  private static var writeLimit: Int { 256 * 1024 }
+
+  /// The largest buffer that is kept for the next write; an idle connection should not hold what a busy one needs.
+  private static var keptCapacity: Int { 64 * 1024 }
+
+  /// How long the last bytes may take to go before the channel is closed anyway.
+  private static var lingerTimeout: TimeAmount { .seconds(5) }
+
+  private let connection: Connection
+  private let eventLoop: any EventLoop
+  private let runOutputs: () -> Void
+  private var timer: DeadlineTimer?
+  private var context: ChannelHandlerContext?
+  private var buffer = ByteBuffer()
+  private var isHandlingRead = false
+  private var isFlushing = false
+  private var isFlushScheduled = false
+  private var isClosing = false
+
+  /// - Parameters:
+  ///   - runOutputs: does what the connection wants done; called after bytes were taken, which can produce more.
+  ///   - deadlineReached: called when a deadline of the connection may have been reached.
+  init(
+    _ connection: Connection,
+    _ context: ChannelHandlerContext,
+    runOutputs: @escaping () -> Void,
+    deadlineReached: @escaping () -> Void
+  ) {
+    self.connection = connection
+    self.eventLoop = context.eventLoop
+    self.context = context
+    self.runOutputs = runOutputs
+    self.timer = DeadlineTimer(on: context.eventLoop) { [unowned self] in
+      deadlineReached()
+      self.runOutputs()
+      self.flush()
+    }
+  }
+
+  /// Whether there is a channel to write to.
+  var isOpen: Bool { self.context != nil && !self.isClosing }
+
+  /// The channel is gone, or the handler has left it.
+  func stop() {
+    self.context = nil
+    self.timer?.stop()
+    self.timer = nil
+  }
+
+  func beginRead() {
+    self.isHandlingRead = true
+  }
+
+  func endRead() {
+    self.isHandlingRead = false
+    self.flush()
+  }
+
+  /// Sees to it that what was submitted is flushed: at the end of this read, or of this tick.
+  func needsFlush() {
+    guard !self.isHandlingRead, !self.isFlushScheduled, self.context != nil else { return }
+    self.isFlushScheduled = true
+    self.eventLoop.assumeIsolated().execute {
+      self.isFlushScheduled = false
+      self.flush()
+    }
+  }
+
+  func flush() {
+    // A write can call back at once, with a new writability or with the end of the channel; what that would
+    // flush is flushed by the loop that is running.
+    guard !self.isFlushing, self.context != nil else { return }
+    self.isFlushing = true
+    self.writeAll()
+    // Taking bytes can make room for a writer or a call that waits.
+    self.runOutputs()
+    self.isFlushing = false
+    self.timer?.update(self.connection.nextDeadline)
+    self.closeIfFinished()
+  }
+
+  private func writeAll() {
+    var hasMore = true
+    while hasMore, let context = self.context, context.channel.isActive, context.channel.isWritable {
+      // The channel has let go of the last buffer if it could send it at once; then its memory is used again.
+      var buffer = ByteBuffer()
+      swap(&buffer, &self.buffer)
+      buffer.clear(minimumCapacity: 0)
+      hasMore = self.connection.takeOutbound(into: &buffer, limit: Self.writeLimit)
+      guard buffer.readableBytes > 0 else { return }
+      if buffer.storageCapacity <= Self.keptCapacity {
+        self.buffer = buffer
+      }
+      context.writeAndFlush(NIOAny(buffer), promise: nil)
+    }
+  }
+
+  private func closeIfFinished() {
+    guard self.connection.isFinished, !self.isClosing, let context = self.context else { return }
+    self.isClosing = true
+    // Writes complete in order: when this empty one has, the last byte before it is out.
+    let written = context.eventLoop.makePromise(of: Void.self)
+    let channel = context.channel
+    written.futureResult.whenComplete { _ in channel.close(promise: nil) }
+    context.writeAndFlush(NIOAny(ByteBuffer()), promise: written)
+    // A peer that does not read must not keep the channel.
+    let linger = context.eventLoop.scheduleTask(in: Self.lingerTimeout) { channel.close(promise: nil) }
+    channel.closeFuture.whenComplete { _ in linger.cancel() }
+  }
+}
