@@ -298,7 +298,7 @@ class FakeConsensus(consensus_grpc.ConsensusServiceServicer):
         height = request.from_height
         while request.to_height == 0 or height <= request.to_height:
             async with self.chain.grown:
-                await self.chain.grown.wait_for(lambda: height < self.chain.height)
+                await self.chain.grown.wait_for(lambda wanted=height: wanted < self.chain.height)
             block = self.chain.blocks[height - 1]
             height += 1
             await context.write(consensus.SyncBlocksResponse(blocks=[block], next_height=height))
