@@ -4,6 +4,10 @@ import ConsensusService
 
 /// What can be learned of a node's chain through its API.
 struct NodeView {
+  /// What is believed of a node at most: beyond, it wastes this program's time.
+  private static let maxValidators = 10_000
+  private static let maxRound: UInt32 = 10_000
+
   let service: ConsensusServiceClient
   let chainID: String
   let timeout: Duration
@@ -20,6 +24,12 @@ struct NodeView {
       let page = try await self.service.getValidatorSet(request, timeout: self.timeout)
       validators += page.validators
       request.pageToken = page.nextPageToken
+      guard validators.count <= Self.maxValidators else {
+        throw RPCError(
+          code: .resourceExhausted,
+          message: "the node has more than \(Self.maxValidators) validators"
+        )
+      }
     } while !request.pageToken.isEmpty
     return ValidatorSet(validators)
   }
@@ -55,8 +65,9 @@ struct NodeView {
     let validators = try await self.validators()
     let parent = status.height == 0 ? nil : try await self.block(at: status.height)
     let genesis = Genesis(chainID: self.chainID, validators: validators.validators)
-    guard let proposer = validators[validators.proposer(round: status.round)] else {
-      throw RPCError(code: .failedPrecondition, message: "the node has no validators")
+    guard status.round <= Self.maxRound, let proposer = validators[validators.proposer(round: status.round)]
+    else {
+      throw RPCError(code: .failedPrecondition, message: "the node has no validators, or stands still")
     }
     let plan = BlockPlan(
       on: parent?.header ?? genesis.header,

@@ -41,6 +41,11 @@ struct VoteCommand: AsyncParsableCommand {
     let powerSeen: UInt64
   }
 
+  func validate() throws {
+    guard let block, block != "nil", [UInt8](hexadecimal: block)?.count != 32 else { return }
+    throw ValidationError("--block must be nil or 64 hexadecimal digits.")
+  }
+
   func run() async throws {
     try await self.connection.withNode { node in
       let vote = try await self.vote(at: node)
@@ -81,14 +86,11 @@ struct VoteCommand: AsyncParsableCommand {
   }
 
   private func blockHash(at node: NodeView, height: UInt64, round: UInt32) async throws -> [UInt8] {
-    guard let block = self.block else {
+    guard let block else {
       return try await node.proposal(height: height, round: round)?.block?.id.hash ?? []
     }
-    guard block != "nil" else { return [] }
-    guard let hash = [UInt8](hexadecimal: block), hash.count == 32 else {
-      throw ValidationError("--block must be nil or 64 hexadecimal digits.")
-    }
-    return hash
+    // What is no hash is nil: `validate` lets nothing else through.
+    return [UInt8](hexadecimal: block) ?? []
   }
 }
 

@@ -39,6 +39,9 @@ struct CheckedProposal: Hashable, Sendable {
         "must be -1 (none) or below round \(self.header.round), got \(request.polRound)"
       )
     }
+    // What the schema does not know of the proposal has no bound, and is not kept.
+    var request = request
+    request.unknownFields = UnknownFields()
     self.request = request
     self.block = block
     self.id = block.id
@@ -62,7 +65,9 @@ extension Block {
   func checkedHeader(chainID: String, limits: ChainLimits) throws(ChainRefusal) -> BlockHeader {
     guard let header = self.header else { throw .invalid("block.header", "is missing") }
     guard header.chainId == chainID else {
-      throw .invalid("block.header.chain_id", "must be \"\(chainID)\", got \"\(header.chainId.prefix(64))\"")
+      // The name is echoed in the status, which has a bound: characters can be of any length, bytes cannot.
+      let name = String(decoding: header.chainId.utf8.prefix(64), as: UTF8.self)
+      throw .invalid("block.header.chain_id", "must be \"\(chainID)\", got \"\(name)\"")
     }
     guard header.height >= 1 else { throw .invalid("block.header.height", "must be at least 1, got 0") }
     guard let parent = header.parent else { throw .invalid("block.header.parent", "is missing") }

@@ -108,6 +108,36 @@ import Testing
     #expect(throws: wrong.refusal) { try committee.propose(proposal) }
   }
 
+  @Test("a wrong name of a chain is echoed only in part, however it is written")
+  func longChainID() {
+    var committee = Committee()
+    var proposal = committee.proposal()
+    proposal.block?.header?.chainId = "e" + String(repeating: "\u{301}", count: 100_000)
+    let refusal = #expect(throws: ChainRefusal.self) { try committee.propose(proposal) }
+    #expect(refusal.map { $0.message.utf8.count < 200 } == true)
+  }
+
+  @Test("fields that the schema does not know are counted in a block, and not kept of a proposal")
+  func unknownFields() throws {
+    var committee = Committee()
+    // Field 99, length-delimited: 0x9a 0x06, then its length.
+    let unknown: [UInt8] = [0x9a, 0x06, 0x03, 1, 2, 3]
+    let known = try committee.proposal().serializedBytes()
+    try committee.propose(ProposeBlockRequest(serializedBytes: known + unknown))
+    #expect(try committee.chain.proposal(.with { $0.height = 1 }).proposal?.serializedBytes() == known)
+
+    var limits = ChainLimits()
+    limits.maxEncodedBytes = 1_000
+    var small = Committee(limits: limits)
+    var proposal = small.proposal()
+    let block = try #require(try proposal.block?.serializedBytes())
+    proposal.block = try Block(
+      serializedBytes: block + [0x9a, 0x06, 0xe8, 0x07] + [UInt8](repeating: 0, count: 1_000)
+    )
+    let refusal = #expect(throws: ChainRefusal.self) { try small.propose(proposal) }
+    #expect(refusal?.message == "block must be at most 1000 bytes, got \(block.count + 1_004)")
+  }
+
   @Test("a block of exactly one MiB is accepted, one byte more is not")
   func size() throws {
     var committee = Committee()

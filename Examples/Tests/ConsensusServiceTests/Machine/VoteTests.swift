@@ -1,3 +1,4 @@
+import BulwarkProtobuf
 import Testing
 
 @testable import ConsensusService
@@ -116,6 +117,16 @@ import Testing
     wrong.spoil(&vote)
     #expect(throws: wrong.refusal) { try committee.chain.submit(vote) }
     #expect(committee.chain.takeEvents().isEmpty)
+  }
+
+  @Test("fields that the schema does not know are not kept of a vote")
+  func unknownFields() throws {
+    var committee = Committee()
+    let vote = committee.vote(.prevote, by: 0, for: hash(1))
+    let padded = try Vote(serializedBytes: vote.serializedBytes() + [0x9a, 0x06, 0x01, 0])
+    #expect(padded != vote)
+    _ = try committee.chain.submit(padded)
+    #expect(committee.chain.takeEvents().map(\.event) == [.vote(vote)])
   }
 
   @Test("a precommit of a block may carry an extension of up to the limit")
