@@ -52,6 +52,7 @@ struct InMemoryInvoker: CallInvoker {
       } catch {
         responses.finish(RPCError(handlerError: error))
       }
+      requests.finish()
     }
     return InMemoryStream(requests: requests, responses: responses, task: task)
   }
@@ -81,6 +82,7 @@ private final class InMemoryStream: ClientStream {
   }
 
   var trailingMetadata: Metadata { [:] }
+  var hasEnded: Bool { self.responses.isFinished }
   func initialMetadata() async throws(RPCError) -> Metadata { [:] }
   func next() async throws(RPCError) -> ByteBuffer? { try await self.responses.next() }
   func write(_ message: ByteBuffer) async throws(RPCError) { try await self.requests.write(message) }

@@ -26,6 +26,9 @@ final class MessagePipe: MessageSource, MessageSink {
     self.capacity = capacity
   }
 
+  /// Whether nothing more will be written.
+  var isFinished: Bool { self.state.withLock { $0.end != nil } }
+
   /// Ends the direction, with an error or well; what was written before can still be read. The first end counts.
   func finish(_ error: RPCError? = nil) {
     self.state.withLock { state in
