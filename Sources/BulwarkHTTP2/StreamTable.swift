@@ -3,29 +3,43 @@
 /// Every frame and every step of a call looks its stream up, several times. A `Dictionary` spends most of such a
 /// look-up in SipHash, whose protection against chosen keys is not needed here: a connection has a few hundred
 /// streams at most, so the longest run that a peer could provoke by choosing identifiers is as short.
-package struct StreamTable<Value> {
+///
+/// Inlinable, so that the modules above get it for their own types: unspecialised, its look-ups of generic metadata
+/// were 6 % of a unary call.
+public struct StreamTable<Value> {
   /// Identifiers by slot; 0, which no stream of a call has, marks a free one.
-  private var keys: [HTTP2StreamID]
+  @usableFromInline
+  var keys: [HTTP2StreamID]
 
-  private var slots: [Value?]
+  @usableFromInline
+  var slots: [Value?]
+
+  @usableFromInline
+  var entries = 0
 
   /// How many streams are in the table.
-  package private(set) var count = 0
+  @inlinable
+  public var count: Int { self.entries }
 
-  package init() {
+  @inlinable
+  public init() {
     self.keys = [HTTP2StreamID](repeating: 0, count: 16)
     self.slots = [Value?](repeating: nil, count: 16)
   }
 
-  package var isEmpty: Bool { self.count == 0 }
+  @inlinable
+  public var isEmpty: Bool { self.entries == 0 }
 
   /// The values, in no order.
-  package var values: [Value] { self.slots.compactMap { $0 } }
+  @inlinable
+  public var values: [Value] { self.slots.compactMap { $0 } }
 
   /// The identifiers, in no order.
-  package var identifiers: [HTTP2StreamID] { self.keys.filter { $0 != 0 } }
+  @inlinable
+  public var identifiers: [HTTP2StreamID] { self.keys.filter { $0 != 0 } }
 
-  package subscript(id: HTTP2StreamID) -> Value? {
+  @inlinable
+  public subscript(id: HTTP2StreamID) -> Value? {
     get {
       self.slot(of: id).flatMap { self.slots[$0] }
     }
@@ -40,26 +54,31 @@ package struct StreamTable<Value> {
 
   /// Removes a stream and returns its value.
   @discardableResult
-  package mutating func removeValue(forKey id: HTTP2StreamID) -> Value? {
+  @inlinable
+  public mutating func removeValue(forKey id: HTTP2StreamID) -> Value? {
     guard let slot = self.slot(of: id) else { return nil }
     let value = self.slots[slot]
     self.close(gapAt: slot)
-    self.count -= 1
+    self.entries -= 1
     return value
   }
 
-  package mutating func removeAll() {
+  @inlinable
+  public mutating func removeAll() {
     self = StreamTable()
   }
 
-  private var mask: Int { self.keys.count - 1 }
+  @inlinable
+  var mask: Int { self.keys.count - 1 }
 
   /// Where a search for the identifier starts: Fibonacci hashing, since identifiers come as 1, 3, 5 and so on.
-  private func home(of id: HTTP2StreamID) -> Int {
+  @inlinable
+  func home(of id: HTTP2StreamID) -> Int {
     Int(truncatingIfNeeded: (UInt64(UInt32(bitPattern: id)) &* 0x9E37_79B9_7F4A_7C15) >> 32) & self.mask
   }
 
-  private func slot(of id: HTTP2StreamID) -> Int? {
+  @inlinable
+  func slot(of id: HTTP2StreamID) -> Int? {
     guard id != 0 else { return nil }
     var slot = self.home(of: id)
     while self.keys[slot] != id {
@@ -69,13 +88,14 @@ package struct StreamTable<Value> {
     return slot
   }
 
-  private mutating func insert(_ value: Value, _ id: HTTP2StreamID) {
+  @inlinable
+  mutating func insert(_ value: Value, _ id: HTTP2StreamID) {
     guard id != 0 else { return }
     if let slot = self.slot(of: id) {
       self.slots[slot] = value
       return
     }
-    if 2 * (self.count + 1) > self.keys.count {
+    if 2 * (self.entries + 1) > self.keys.count {
       self.grow()
     }
     var slot = self.home(of: id)
@@ -84,21 +104,23 @@ package struct StreamTable<Value> {
     }
     self.keys[slot] = id
     self.slots[slot] = value
-    self.count += 1
+    self.entries += 1
   }
 
-  private mutating func grow() {
+  @inlinable
+  mutating func grow() {
     let (keys, slots) = (self.keys, self.slots)
     self.keys = [HTTP2StreamID](repeating: 0, count: 2 * keys.count)
     self.slots = [Value?](repeating: nil, count: 2 * keys.count)
-    self.count = 0
+    self.entries = 0
     for (id, value) in zip(keys, slots) {
       if let value { self.insert(value, id) }
     }
   }
 
   /// Moves later entries of a run forward, so that searches need no tombstones.
-  private mutating func close(gapAt start: Int) {
+  @inlinable
+  mutating func close(gapAt start: Int) {
     var gap = start
     var next = (gap + 1) & self.mask
     while self.keys[next] != 0 {

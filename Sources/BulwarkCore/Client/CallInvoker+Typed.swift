@@ -1,7 +1,10 @@
+public import struct NIOCore.ByteBuffer
+
 extension CallInvoker {
   /// Makes a unary call and returns the response with its metadata.
   ///
   /// - Throws: ``RPCError``: the peer's status, or what kept the call from being answered.
+  @inlinable
   public func unary<Request, Reply>(
     _ method: RPCMethod<Request, Reply>,
     _ request: Request,

@@ -20,6 +20,7 @@ public struct MessageCodec<Message: Sendable>: Sendable {
     self.decode = decode
   }
 
+  @inlinable
   func encoded(_ message: Message) throws(RPCError) -> ByteBuffer {
     var buffer = ByteBuffer()
     try self.encode(message, &buffer)

@@ -31,6 +31,7 @@ public struct RequestStream<Message: Sendable>: AsyncSequence, Sendable {
   private let source: any MessageSource
   private let decode: @Sendable (ByteBuffer) throws(RPCError) -> Message
 
+  @usableFromInline
   init(_ source: any MessageSource, _ codec: MessageCodec<Message>) {
     self.source = source
     self.decode = codec.decode
@@ -62,6 +63,7 @@ public struct ResponseWriter<Message: Sendable>: Sendable {
   private let sink: any MessageSink
   private let codec: MessageCodec<Message>
 
+  @usableFromInline
   init(_ sink: any MessageSink, _ codec: MessageCodec<Message>) {
     self.sink = sink
     self.codec = codec

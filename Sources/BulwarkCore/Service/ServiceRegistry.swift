@@ -1,6 +1,9 @@
-import struct NIOCore.ByteBuffer
+public import struct NIOCore.ByteBuffer
 
 /// The methods of a server while it is being put together.
+///
+/// The generic functions are inlinable so that the compiler makes them for the message types where those are known;
+/// a handler would otherwise look up generic metadata in each call.
 ///
 /// Registering a path twice replaces the earlier handler; ``ServiceRegistry/entries`` keeps one entry per path.
 public struct ServiceRegistry: Sendable {
@@ -24,6 +27,7 @@ public struct ServiceRegistry: Sendable {
   }
 
   /// Registers a handler of one request and one response.
+  @inlinable
   public mutating func unary<Request, Response>(
     _ method: RPCMethod<Request, Response>,
     _ body: @escaping @Sendable (Request, CallContext) async throws -> Response
@@ -37,6 +41,7 @@ public struct ServiceRegistry: Sendable {
   }
 
   /// Registers a handler of many requests and one response.
+  @inlinable
   public mutating func clientStreaming<Request, Response>(
     _ method: RPCMethod<Request, Response>,
     _ body: @escaping @Sendable (RequestStream<Request>, CallContext) async throws -> Response
@@ -51,6 +56,7 @@ public struct ServiceRegistry: Sendable {
   }
 
   /// Registers a handler of one request and many responses.
+  @inlinable
   public mutating func serverStreaming<Request, Response>(
     _ method: RPCMethod<Request, Response>,
     _ body: @escaping @Sendable (Request, ResponseWriter<Response>, CallContext) async throws -> Void
@@ -65,6 +71,7 @@ public struct ServiceRegistry: Sendable {
   }
 
   /// Registers a handler of many requests and many responses.
+  @inlinable
   public mutating func bidirectional<Request, Response>(
     _ method: RPCMethod<Request, Response>,
     _ body:
@@ -89,7 +96,8 @@ public struct ServiceRegistry: Sendable {
 
 extension MessageSource {
   /// The one request of a server-streaming call; none and two are UNIMPLEMENTED, as the gRPC status table says.
-  fileprivate func onlyMessage<Message>(_ codec: MessageCodec<Message>) async throws(RPCError) -> Message {
+  @usableFromInline
+  func onlyMessage<Message>(_ codec: MessageCodec<Message>) async throws(RPCError) -> Message {
     guard let message = try await self.next() else {
       throw RPCError(code: .unimplemented, message: "the call needs one request message, none was sent")
     }

@@ -24,6 +24,10 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// The calls whose handler has not returned.
   var handlers = StreamTable<RunningHandler>()
 
+  /// The call whose handler is being started and has not returned. Starts do not nest: handlers are started by
+  /// `runOutputs` alone, which no handler calls.
+  var starting: HTTP2StreamID?
+
   /// Called once, when the connection is closed and every handler has returned.
   var onEnd: (() -> Void)?
 

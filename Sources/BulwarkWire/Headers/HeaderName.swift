@@ -54,6 +54,14 @@ extension ArraySlice<UInt8> {
   /// Whether these are the bytes of a literal: compared in place, without a string.
   @inline(__always)
   func equals(_ text: StaticString) -> Bool {
-    text.withUTF8Buffer { self.elementsEqual($0) }
+    guard self.count == text.utf8CodeUnitCount else { return false }
+    return text.withUTF8Buffer { literal in
+      var index = self.startIndex
+      for byte in literal {
+        guard self[index] == byte else { return false }
+        index += 1
+      }
+      return true
+    }
   }
 }
