@@ -21,10 +21,10 @@ public struct HTTP2Prefix: Hashable, Sendable {
   /// Moves the first `limit` bytes, or all if there are fewer, to the end of `buffer`.
   mutating func move(upTo limit: Int, into buffer: inout ByteBuffer) -> Int {
     let moved = min(Int(self.count), limit)
-    for _ in 0..<moved {
-      buffer.writeInteger(UInt8(truncatingIfNeeded: self.bits >> 56))
-      self.bits <<= 8
-    }
+    // All eight bytes are written at once; those that do not count are written over by what follows.
+    buffer.setInteger(self.bits, at: buffer.writerIndex)
+    buffer.moveWriterIndex(forwardBy: moved)
+    self.bits <<= 8 * UInt64(moved)
     self.count -= UInt8(truncatingIfNeeded: moved)
     return moved
   }

@@ -168,7 +168,7 @@ extension HTTP2Session {
       kind = .initial
     } else if stream.isInbound || stream.hasReceivedFinalHeaders {
       kind = .trailing
-    } else if block.isInformational {
+    } else if self.fields.isInformational(range) {
       kind = .informational
     } else {
       stream.hasReceivedFinalHeaders = true

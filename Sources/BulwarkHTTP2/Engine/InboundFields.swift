@@ -11,8 +11,6 @@ struct InboundFields: Sendable {
     var firstByte: Int
     var listSize = 0
     var fieldCount = 0
-    /// True for a 1xx status.
-    var isInformational = false
   }
 
   private(set) var bytes: [UInt8] = []
@@ -58,9 +56,6 @@ struct InboundFields: Sendable {
     block.listSize += name.count + value.count + 32
     block.fieldCount += 1
     if block.listSize <= self.maxListSize && block.fieldCount <= self.maxFields {
-      if name.count == 7 && name.elementsEqual(":status".utf8) {
-        block.isInformational = value.first == UInt8(ascii: "1")
-      }
       let start = self.bytes.count
       self.bytes.append(contentsOf: name)
       self.bytes.append(contentsOf: value)
@@ -97,6 +92,15 @@ struct InboundFields: Sendable {
       return .headerListTooLarge(bytes: block.listSize, limit: self.maxListSize)
     }
     return nil
+  }
+
+  /// Whether a response's status is 1xx. The status is its first field: the only pseudo-header field it may have
+  /// (RFC 9113, section 8.3.2).
+  func isInformational(_ fields: Range<Int>) -> Bool {
+    guard let status = self.fields[fields].first, self.bytes[status.name].equals(":status") else {
+      return false
+    }
+    return self.bytes[status.value].first == UInt8(ascii: "1")
   }
 
   /// What is wrong with a complete request's pseudo-header fields.

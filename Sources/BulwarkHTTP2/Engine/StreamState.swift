@@ -9,34 +9,36 @@
 ///                   resetting --- RST_STREAM sent ---> closed     (leaves the table)
 /// ```
 final class StreamState {
+  // Free of dynamic exclusivity checks for the reason given at `HTTP2Session`.
+
   let id: HTTP2StreamID
   /// True for a stream of the peer: on a server every one, on a client none.
   let isInbound: Bool
   /// True once an event has been made for it; from then on it is owed `streamClosed`.
-  var isAnnounced: Bool
+  @exclusivity(unchecked) var isAnnounced: Bool
   /// The header list was handed to nghttp2.
-  var hasSubmittedHeaders: Bool
+  @exclusivity(unchecked) var hasSubmittedHeaders: Bool
   /// nghttp2 has sent the header block.
-  var hasSentHeaders = false
+  @exclusivity(unchecked) var hasSentHeaders = false
   /// The final response's headers have come (client).
-  var hasReceivedFinalHeaders = false
+  @exclusivity(unchecked) var hasReceivedFinalHeaders = false
   /// The peer has sent END_STREAM.
-  var hasReceivedEnd = false
+  @exclusivity(unchecked) var hasReceivedEnd = false
   /// Frames of the peer are counted, and credited, but not handed up.
-  var dropsInbound = false
+  @exclusivity(unchecked) var dropsInbound = false
   /// RST_STREAM has been submitted by this side on purpose.
-  var isResetting = false
+  @exclusivity(unchecked) var isResetting = false
 
-  var outbound = OutboundQueue()
+  @exclusivity(unchecked) var outbound = OutboundQueue()
   /// No payload comes after what is queued.
-  var isFinishing = false
-  var trailers: HTTP2FieldList?
+  @exclusivity(unchecked) var isFinishing = false
+  @exclusivity(unchecked) var trailers: HTTP2FieldList?
   /// nghttp2 has found the queue empty and waits to be resumed.
-  var isDeferred = false
+  @exclusivity(unchecked) var isDeferred = false
   /// The queue has been above the high-water mark and not below the low-water mark since.
-  var isAboveHighWater = false
+  @exclusivity(unchecked) var isAboveHighWater = false
   /// Payload handed up and not consumed yet, in bytes.
-  var unconsumed = 0
+  @exclusivity(unchecked) var unconsumed = 0
 
   init(inbound id: HTTP2StreamID) {
     self.id = id
