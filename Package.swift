@@ -203,7 +203,10 @@ let package = Package(
     ),
     .testTarget(
       name: "BulwarkTransportTests",
-      dependencies: ["BulwarkTransport", "BulwarkWire", "BulwarkCore", nioCore, nioPosix, nioEmbedded],
+      dependencies: [
+        "BulwarkTransport", "BulwarkWire", "BulwarkCore", "BulwarkHTTP2", "BulwarkTestKit",
+        nioCore, nioPosix, nioEmbedded, logging,
+      ],
       swiftSettings: settings
     ),
     .testTarget(
