@@ -16,6 +16,7 @@ public final class Client: CallInvoker, Sendable {
   private let core: NIOLoopBoundBox<ClientCore>
   private let eventLoop: any EventLoop
   private let limits: WireLimits
+  private let isClosed = Flag()
 
   /// Runs tasks on the client's event loop. A caller that prefers it spares each call two thread switches;
   /// in return it must not compute or block:
@@ -43,6 +44,8 @@ public final class Client: CallInvoker, Sendable {
   }
 
   deinit {
+    // A client that was closed has nothing left to do, and its loop may be gone.
+    guard !self.isClosed.isSet else { return }
     let core = self.core
     self.eventLoop.execute {
       core.value.close(nil)
@@ -56,6 +59,7 @@ public final class Client: CallInvoker, Sendable {
     await withCheckedContinuation { continuation in
       self.onLoop { $0.close(continuation) }
     }
+    _ = self.isClosed.set()
   }
 
   public func unary(

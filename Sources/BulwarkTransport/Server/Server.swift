@@ -5,7 +5,6 @@ public import Logging
 public import NIOCore
 public import NIOPosix
 public import ServiceLifecycle
-import Synchronization
 
 /// A gRPC server: services behind a listening socket.
 ///
@@ -25,7 +24,7 @@ public final class Server: Service, Sendable {
   private let connections = ServerConnections()
   private let address = Promise<Endpoint>()
   private let stop = StopSignal()
-  private let hasRun = Atomic(false)
+  private let hasRun = Flag()
 
   /// Creates a server; nothing is bound before `run`.
   ///
@@ -73,7 +72,7 @@ public final class Server: Service, Sendable {
   ///
   /// - Throws: what is wrong with the configuration, or why the socket could not be bound.
   public func run() async throws {
-    guard self.hasRun.exchange(true, ordering: .relaxed) == false else {
+    guard self.hasRun.set() else {
       throw RPCError(
         code: .failedPrecondition,
         message: "the server has been run already; a server runs once"
