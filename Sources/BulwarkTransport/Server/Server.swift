@@ -182,9 +182,12 @@ public final class Server: Service, Sendable {
 
 extension Peer {
   init(_ address: SocketAddress?) {
+    // Not the address's `host`: that is the name it was resolved from, which an accepted peer does not have.
+    let host = address?.ipAddress ?? ""
+    let port = address?.port ?? 0
     switch address {
-    case .v4(let v4): self.init(address: "ipv4:\(v4.host):\(address?.port ?? 0)")
-    case .v6(let v6): self.init(address: "ipv6:[\(v6.host)]:\(address?.port ?? 0)")
+    case .v4: self.init(address: "ipv4:\(host):\(port)")
+    case .v6: self.init(address: "ipv6:[\(host)]:\(port)")
     case .unixDomainSocket: self.init(address: "unix:\(address?.pathname ?? "")")
     case nil: self.init(address: "unknown")
     }
