@@ -1,0 +1,76 @@
+import BulwarkCore
+import NIOCore
+import Testing
+
+@testable import BulwarkTransport
+
+@Suite(.timeLimit(.minutes(1))) struct DeadlineTests {
+  @Test func aDeadlineEndsTheCallAndCancelsItsHandler() async throws {
+    let handler = HeldHandler()
+    try await withConnection(to: handler.service) { client async throws in
+      let error = await #expect(throws: RPCError.self) {
+        try await client.echo("hold", options: CallOptions(timeout: .milliseconds(50)))
+      }
+      #expect(error?.code == .deadlineExceeded)
+      // The client may have run out of time before its connection was made; then no handler was called.
+      _ = try await client.echo("next")
+    }
+  }
+
+  @Test func aHandlerIsCancelledAtItsDeadline() async throws {
+    let handler = HeldHandler()
+    try await withConnection(to: handler.service) { client async throws in
+      #expect(try await client.echo("connected") == "connected")
+      let call = Task { try await client.echo("hold", options: CallOptions(timeout: .milliseconds(200))) }
+      #expect(try await handler.end == .cancelled)
+      let error = await #expect(throws: RPCError.self) { try await call.value }
+      #expect(error?.code == .deadlineExceeded)
+    }
+  }
+
+  @Test func aStreamEndsAtItsDeadlineInItsMiddle() async throws {
+    let handler = HeldHandler()
+    let service = ByteService(serverStream: { request, responses, _ in
+      try await responses.write(request)
+      try await handler.run()
+    })
+    try await withConnection(to: service) { client async throws in
+      #expect(try await client.echo("connected") == "connected")
+      let responses = client.serverStreaming(
+        ByteService.serverStream,
+        .hold,
+        options: CallOptions(timeout: .milliseconds(300))
+      )
+      var iterator = responses.makeAsyncIterator()
+      #expect(try await iterator.next() == .hold)
+      let error = await #expect(throws: RPCError.self) { try await iterator.next() }
+      #expect(error?.code == .deadlineExceeded)
+      #expect(try await handler.end == .cancelled)
+    }
+  }
+
+  @Test(arguments: [Duration.zero, .seconds(-1)])
+  func aTimeoutOfNothingFailsAtOnce(timeout: Duration) async throws {
+    let client = Client(to: .newSocket(), configuration: .impatient)
+    let error = await #expect(throws: RPCError.self) {
+      try await client.echo("late", options: CallOptions(timeout: timeout, waitForReady: true))
+    }
+    #expect(error?.code == .deadlineExceeded)
+    await client.close()
+  }
+
+  @Test func aCallInsideAHandlerInheritsTheHandlersDeadline() async throws {
+    let inner = Promise<Client>()
+    let service = ByteService(unary: { message, context in
+      guard message == ByteBuffer(string: "outer") else {
+        return ByteBuffer(string: context.deadline == nil ? "none" : "inherited")
+      }
+      return ByteBuffer(string: try await inner.value().echo("inner"))
+    })
+    try await withConnection(to: service) { client async throws in
+      inner.complete(.success(client))
+      #expect(try await client.echo("outer") == "none")
+      #expect(try await client.echo("outer", options: CallOptions(timeout: .seconds(30))) == "inherited")
+    }
+  }
+}

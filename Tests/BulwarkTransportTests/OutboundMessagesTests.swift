@@ -1,0 +1,92 @@
+import BulwarkCore
+import NIOCore
+import Synchronization
+import Testing
+
+@testable import BulwarkTransport
+
+@Suite(.timeLimit(.minutes(1))) struct OutboundMessagesTests {
+  private let message = ByteBuffer(string: "m")
+
+  @Test func oneDrainIsAskedForUntilTheLoopTakesWhatWaits() async throws {
+    let drains = Total()
+    let messages = OutboundMessages { drains.add(1) }
+    try await messages.write(self.message)
+    try await messages.write(self.message)
+    #expect(drains.value == 1)
+    #expect(messages.take().messages.count == 2)
+    try await messages.write(self.message)
+    #expect(drains.value == 2)
+  }
+
+  @Test func aWriterWaitsWhileTheTransportIsBackedUp() async throws {
+    let messages = OutboundMessages {}
+    messages.setBackedUp(true)
+    let writer = Task.immediate { try await messages.write(self.message) }
+    #expect(messages.take().messages.count == 1)
+    await #expect(throws: RPCError.twoWriters) { try await messages.write(self.message) }
+    messages.setBackedUp(false)
+    try await writer.value
+  }
+
+  @Test func aWriterAboveTheHighWaterMarkGoesOnWhenTheLoopHasTakenItsMessages() async throws {
+    let messages = OutboundMessages {}
+    let large = ByteBuffer(repeating: 1, count: 100_000)
+    let writer = Task.immediate { try await messages.write(large) }
+    #expect(messages.take().messages.count == 1)
+    messages.setBackedUp(false)
+    try await writer.value
+  }
+
+  @Test func finishingEndsTheHalfAfterWhatWasWritten() async throws {
+    let messages = OutboundMessages {}
+    try await messages.write(self.message)
+    messages.finish()
+    messages.finish()
+    let (taken, isFinished) = messages.take()
+    #expect(taken.count == 1)
+    #expect(isFinished)
+    await #expect(throws: RPCError.writeAfterFinish) { try await messages.write(self.message) }
+  }
+
+  @Test func theFirstFailureIsTheOneThatEveryWriterSees() async throws {
+    let messages = OutboundMessages {}
+    messages.setBackedUp(true)
+    let writer = Task.immediate { try await messages.write(self.message) }
+    messages.fail(.callIsOver)
+    messages.fail(.twoWriters)
+    await #expect(throws: RPCError.callIsOver) { try await writer.value }
+    await #expect(throws: RPCError.callIsOver) { try await messages.write(self.message) }
+    #expect(messages.take().messages.isEmpty)
+  }
+
+  @Test func aCancelledWriterGoesOnAtOnce() async throws {
+    let messages = OutboundMessages {}
+    messages.setBackedUp(true)
+    let writer = Task.immediate { try await messages.write(self.message) }
+    writer.cancel()
+    await #expect(throws: RPCError.cancelledByCaller) { try await writer.value }
+  }
+
+  @Test func noWriterHangsWhenCancellationsRaceWithRoom() async throws {
+    for _ in 0..<500 {
+      let messages = OutboundMessages {}
+      messages.setBackedUp(true)
+      let writer = Task.detached { try? await messages.write(self.message) }
+      let canceller = Task.detached { writer.cancel() }
+      let loop = Task.detached {
+        _ = messages.take()
+        messages.setBackedUp(false)
+      }
+      let breaker = Task.detached { messages.fail(.callIsOver) }
+      _ = await (writer.value, canceller.value, loop.value, breaker.value)
+    }
+  }
+}
+
+/// A sum that threads add to.
+final class Total: Sendable {
+  private let state = Mutex(0)
+  var value: Int { self.state.withLock { $0 } }
+  func add(_ number: Int) { self.state.withLock { $0 += number } }
+}

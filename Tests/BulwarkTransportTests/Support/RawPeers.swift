@@ -1,0 +1,120 @@
+import BulwarkTestKit
+import NIOCore
+import NIOPosix
+import Synchronization
+
+@testable import BulwarkTransport
+
+/// A client that sends single frames over a real socket and reads none.
+struct RawClient {
+  private let channel: any Channel
+
+  init(to endpoint: Endpoint) async throws {
+    guard case .tcp(let host, let port) = endpoint else { throw ChannelError.unknownLocalAddress }
+    self.channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: host, port: port).get()
+    self.channel.writeAndFlush(ByteBuffer(bytes: RawFrame.clientPreface), promise: nil)
+  }
+
+  func send(_ frames: RawFrame...) {
+    self.channel.writeAndFlush(ByteBuffer(bytes: frames.flatMap(\.bytes)), promise: nil)
+  }
+
+  func close() async throws {
+    try await self.channel.close()
+  }
+
+  /// Returns when the server has closed the connection.
+  func closedByServer() async throws {
+    try await self.channel.closeFuture.get()
+  }
+}
+
+/// A server on a real socket that greets each client with SETTINGS and then answers frame by frame as it is told.
+final class RawServer: Sendable {
+  typealias Answer = @Sendable (_ frame: RawFrame, _ connection: Int) -> [RawFrame]
+
+  private let listener: any Channel
+  private let connectionCount: ConnectionCount
+
+  /// How many connections were accepted.
+  private final class ConnectionCount: Sendable {
+    private let value = Mutex(0)
+    var current: Int { self.value.withLock { $0 } }
+    func next() -> Int {
+      self.value.withLock {
+        $0 += 1
+        return $0
+      }
+    }
+  }
+
+  /// - Parameter answer: what to send when a frame of a connection has come; connections count from 1.
+  init(answer: @escaping Answer) async throws {
+    let count = ConnectionCount()
+    self.connectionCount = count
+    self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(Handler(connection: count.next(), answer: answer))
+        }
+      }
+      .bind(host: "127.0.0.1", port: 0).get()
+  }
+
+  var endpoint: Endpoint { .tcp(host: "127.0.0.1", port: self.listener.localAddress?.port ?? 0) }
+
+  var connections: Int { self.connectionCount.current }
+
+  func close() async throws {
+    try await self.listener.close()
+  }
+
+  private final class Handler: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private let connection: Int
+    private let answer: Answer
+    private var parser = RawFrameParser(skippingPreface: true)
+
+    init(connection: Int, answer: @escaping Answer) {
+      self.connection = connection
+      self.answer = answer
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+      self.send([.settings()], context)
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      for frame in self.parser.append(self.unwrapInboundIn(data).readableBytesView) {
+        self.send(self.answer(frame, self.connection), context)
+      }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+      context.close(promise: nil)
+    }
+
+    private func send(_ frames: [RawFrame], _ context: ChannelHandlerContext) {
+      context.writeAndFlush(self.wrapOutboundOut(ByteBuffer(bytes: frames.flatMap(\.bytes))), promise: nil)
+    }
+  }
+}
+
+/// A server that accepts and says nothing.
+struct SilentServer {
+  private let listener: any Channel
+
+  init() async throws {
+    self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .bind(host: "127.0.0.1", port: 0).get()
+  }
+
+  var endpoint: Endpoint { .tcp(host: "127.0.0.1", port: self.listener.localAddress?.port ?? 0) }
+
+  func close() async throws {
+    try await self.listener.close()
+  }
+}
