@@ -44,6 +44,11 @@ extension ServerConnection {
     }
   }
 
+  /// The streams in the order in which they began: what is done to all of them is the same in every run.
+  private var orderedStreams: [ServerStream] {
+    self.streams.values.sorted { $0.call.id < $1.call.id }
+  }
+
   /// Looks for streams that have made no progress for the stall timeout.
   private func sweep(now: MonotonicInstant) {
     let oldest = now.advanced(by: .nanoseconds(-self.limits.stallTimeout))
@@ -68,9 +73,14 @@ extension ServerConnection {
     } else if stream.machine.isCollecting {
       self.reject(stream, RPCError(code: .deadlineExceeded, message: "the request made no progress"))
     } else {
-      // The peer does not take what is queued, so it would not take a status either.
+      // The peer does not take what is queued, so it would not take a status either. The reset may have to wait
+      // for it too, the handler must not.
       stream.wasCutOff = true
       self.session.reset(stream.call.id, .cancel, isGlitch: true)
+      if stream.machine.answer() {
+        self.deadlines.remove(stream.call.id)
+        self.outputs.append(.cancel(stream.call.id, .responseNotTaken))
+      }
     }
   }
 }
@@ -86,10 +96,18 @@ extension ServerConnection {
   /// Ends a stop that took too long: every call fails with UNAVAILABLE and its handler is cancelled.
   public func abortCalls() {
     let error = RPCError(code: .unavailable, message: "the server is shutting down")
-    for stream in self.streams.values {
+    for stream in self.orderedStreams {
       self.end(stream, error)
     }
     // Not the abrupt end: the statuses are still to be sent.
     self.session.goAway(code: .noError, debug: "shutdown")
   }
+}
+
+extension RPCError {
+  static let responseNotTaken = RPCError(
+    code: .cancelled,
+    message: "the client does not take the response",
+    origin: .transport
+  )
 }
