@@ -130,7 +130,7 @@ extension LinkedPair {
   private func openWaitingCalls() -> Bool {
     guard !self.waitingCalls.isEmpty else { return false }
     guard self.isClientOpen, !self.isGoingAway else {
-      for call in self.waitingCalls {
+      for call in self.waitingCalls where self.calls[call].outcome == nil {
         let error = RPCError(code: .unavailable, message: "there is no connection", origin: .transport)
         self.settle(call, .failed(error, isUnprocessed: true))
       }

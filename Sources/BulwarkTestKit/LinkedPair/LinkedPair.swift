@@ -120,6 +120,11 @@ public final class LinkedPair {
     self.links[direction]?.stall(until: self.clock.now.advanced(by: duration))
   }
 
+  /// Changes how bytes travel in this direction from now on; those on their way are not touched.
+  public func setConditions(_ conditions: LinkConditions, for direction: LinkDirection) {
+    self.links[direction]?.conditions = conditions
+  }
+
   /// Breaks the connection now: what was on its way is lost, and both sides learn of it.
   public func cut() {
     self.links[.toServer]?.drop()
