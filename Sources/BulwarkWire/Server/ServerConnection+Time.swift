@@ -52,7 +52,7 @@ extension ServerConnection {
   /// Looks for streams that have made no progress for the stall timeout.
   private func sweep(now: MonotonicInstant) {
     let oldest = now.advanced(by: .nanoseconds(-self.limits.stallTimeout))
-    for stream in self.streams.values {
+    for stream in self.orderedStreams {
       let queued = self.session.queuedBytes(stream.call.id)
       if stream.wasCutOff {
         self.stalled(stream)
