@@ -171,8 +171,8 @@ import Testing
   // Point 19.
   @Test(
     arguments: [
-      "/test.Echo/unary", "/test.echo/Unary", "/test.Echo/Unary/", "/test.Echo/Nothing", "/nobody/Unary",
-      "/test.Echo/Unary?x=1", "//Unary", "/", "/a", "/test.Echo//Unary", "/%00/%ff",
+      "/test.Echo/unary", "/test.echo/Unary", "/test.Echo/Nothing", "/nobody/Unary", "/test.Echo/Unary?x=1",
+      "/%00/%ff",
     ]
   )
   func aPathThatIsNotExactlyAMethodsIsUnimplemented(path: String) throws {
@@ -180,6 +180,16 @@ import Testing
     let stream = try client.request(path)
     #expect(client.started.isEmpty)
     #expect(try client.seen(stream).grpcStatus == "12")
+  }
+
+  // Point 19.
+  @Test(arguments: ["/test.Echo/Unary/", "//Unary", "/", "/a", "/test.Echo//Unary", "/a/b/c"])
+  func aPathThatNoMethodCanHaveIsAnswered404(path: String) throws {
+    let client = EngineClient()
+    let stream = try client.request(path)
+    #expect(client.started.isEmpty)
+    #expect(try client.seen(stream)[":status"] == "404")
+    #expect(try client.seen(stream).grpcStatus == nil)
   }
 
   // Point 19.
@@ -199,7 +209,8 @@ import Testing
         UInt8.random(in: 0x21...0x7E, using: &generator)
       }
       let stream = try client.request("/" + String(decoding: path, as: UTF8.self))
-      #expect(try client.seen(stream).grpcStatus == "12")
+      let seen = try client.seen(stream)
+      #expect(seen.grpcStatus == "12" || seen[":status"] == "404")
     }
   }
 }
