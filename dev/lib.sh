@@ -5,6 +5,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root" || exit 1
 # Nothing in dev/ asks a question; a tool that tries to gets an end of file instead of hanging a CI run.
 exec </dev/null
+mkdir -p .build
 
 say() { printf '==> %s\n' "$*" >&2; }
 
