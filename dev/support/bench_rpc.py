@@ -87,7 +87,7 @@ def client_rate(stack: Stack, port: int, in_flight: int, seconds: float) -> floa
     if stack.name != OURS:
         return float(output(pinned(1, stack.client + options)).split()[-1])
     options += ["--kind", "unary", "--connections", "1", "--payload", str(PAYLOAD), "--json"]
-    return float(json.loads(output(pinned(1, stack.client + options)))["callsPerSecond"])
+    return float(json.loads(output(pinned(1, stack.client + options)))["calls_per_second"])
 
 
 def table(title: str, rates: dict[tuple[str, str], list[float]]) -> None:
