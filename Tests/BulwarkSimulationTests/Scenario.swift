@@ -48,10 +48,12 @@ enum Fault {
 /// A run that follows from its seed alone: limits, link, calls and faults.
 struct Scenario {
   let seed: UInt64
-  let weather: Weather
+  var weather: Weather
   var configuration = LinkedPair.Configuration()
   var calls: [PlannedCall] = []
   var faults: [(at: Duration, fault: Fault)] = []
+  /// What happens after a frame, instead of resets at random.
+  var spoil: ((LinkedFrame) -> Interference?)?
   /// One frame in so many has its stream reset; none if 0.
   var resetOneFrameIn = 0
   /// Whether a call may be refused, or a message be too large.
