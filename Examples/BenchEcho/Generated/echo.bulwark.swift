@@ -5,13 +5,16 @@ public import BulwarkCore
 public import BulwarkProtobuf
 
 public struct Msg: BulwarkProtobuf.ProtobufMessage {
-  public var payload: [UInt8] = []
+  public var payload: [UInt8]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.payload = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public protocol Echo: BulwarkCore.RPCService {

@@ -29,7 +29,9 @@ struct LayoutPrinter {
 
   private func writeSchema(of plan: MessagePlan, to source: inout SourceText) {
     let property = plan.schemaName.split(separator: ".").last ?? ""
-    let opening = "BulwarkProtobuf.MessageSchema(\"\(plan.message.fullName)\", byteCount: \(plan.byteCount)"
+    let mapEntry = plan.message.options.mapEntry ? ", isMapEntry: true" : ""
+    let opening =
+      "BulwarkProtobuf.MessageSchema(\"\(plan.message.fullName)\", byteCount: \(plan.byteCount)\(mapEntry)"
     source.block("fileprivate static var \(property): BulwarkProtobuf.MessageSchema {") { source in
       if plan.fields.isEmpty {
         source.line("\(opening))")
@@ -44,32 +46,49 @@ struct LayoutPrinter {
 
   // MARK: - Reading
 
+  /// Everything that can fail comes first, into constants: the compiler copies a struct that it might have to leave
+  /// half made.
   private func writeReading(to source: inout SourceText) {
     let signature =
       "init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError)"
     source.block("\(self.access)\(signature) {") { source in
       for property in self.plan.properties {
-        if case .required = property.shape {
-          let place = property.presence.map { "presence: \($0)" } ?? "at: \(property.offset)"
-          source.line(
-            "try source.require(\"\(property.field.name)\", of: \"\(self.plan.message.fullName)\", \(place))"
-          )
+        self.writeRequirement(of: property, to: &source)
+        if property.canFail {
+          source.line("let field\(property.field.number): \(property.storedType) = \(property.reading)")
         }
-        let value = property.reading
-        source.line("self.\(property.storedName) = \(property.isRecursive ? property.boxed(value) : value)")
+      }
+      for oneof in self.plan.oneofs { self.writeReading(of: oneof, to: &source) }
+      for property in self.plan.properties {
+        let value = property.canFail ? "field\(property.field.number)" : property.reading
+        source.line("self.\(property.storedName) = \(value)")
       }
       for oneof in self.plan.oneofs {
-        source.block("switch source.oneofCase(at: \(oneof.place.presence ?? 0)) {") { source in
-          for member in oneof.members {
-            let value = member.type.readingPresent(at: member.offset, from: "source")
-            source.line(
-              "case \(member.field.number): self.\(ReservedNames.quoted(oneof.name)) = .\(ReservedNames.quoted(member.name))(\(value))"
-            )
-          }
-          source.line("default: self.\(ReservedNames.quoted(oneof.name)) = nil")
-        }
+        source.line("self.\(ReservedNames.quoted(oneof.name)) = oneof\(oneof.oneof.index)")
       }
       source.line("self.unknownFields = source.unknownFields")
+    }
+  }
+
+  private func writeRequirement(of property: FieldPlan, to source: inout SourceText) {
+    guard case .required = property.shape else { return }
+    let place = property.presence.map { "presence: \($0)" } ?? "at: \(property.offset)"
+    source.line(
+      "try source.require(\"\(property.field.name)\", of: \"\(self.plan.message.fullName)\", \(place))"
+    )
+  }
+
+  private func writeReading(of oneof: OneofPlan, to source: inout SourceText) {
+    let constant = "oneof\(oneof.oneof.index)"
+    source.line("let \(constant): \(self.plan.fullName).\(oneof.typeName)?")
+    source.block("switch source.oneofCase(at: \(oneof.place.presence ?? 0)) {") { source in
+      for member in oneof.members {
+        let value = member.type.readingPresent(at: member.offset, from: "source")
+        source.line(
+          "case \(member.field.number): \(constant) = .\(ReservedNames.quoted(member.name))(\(value))"
+        )
+      }
+      source.line("default: \(constant) = nil")
     }
   }
 
@@ -110,6 +129,20 @@ extension MessagePlan {
 extension FieldPlan {
   /// The expression that copies the field's value out of memory.
   fileprivate var reading: String {
+    self.isRecursive ? "BulwarkProtobuf.Boxed(\(self.readingUnboxed))" : self.readingUnboxed
+  }
+
+  /// Whether the expression can throw: if a message is below it.
+  fileprivate var canFail: Bool {
+    if case .map(let map) = self.shape { map.value.isMessage } else { self.type.isMessage }
+  }
+
+  /// The type of the property that holds the value.
+  fileprivate var storedType: String {
+    self.isRecursive ? "BulwarkProtobuf.Boxed<\(self.type.swiftName)>?" : self.swiftType
+  }
+
+  private var readingUnboxed: String {
     let (one, many) = self.type.accessor
     let attempt = self.type.isMessage ? "try " : ""
     let presence = self.presence.map { ", presence: \($0)" } ?? ""
@@ -129,8 +162,6 @@ extension FieldPlan {
       return "source.map(at: \(self.offset), key: { \(key) }, value: { \(value) })"
     }
   }
-
-  fileprivate func boxed(_ value: String) -> String { "BulwarkProtobuf.Boxed(\(value))" }
 
   /// The statement that copies the field's value into memory.
   fileprivate var writing: String {

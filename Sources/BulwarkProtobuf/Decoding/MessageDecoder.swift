@@ -1,79 +1,129 @@
 import CProtobufC
 
-/// The way from bytes to a message: scan, normalize if need be, unpack into one block, copy out, free.
-struct MessageDecoder<Message: ProtobufMessage> {
-  private let layout = Message.protobufLayout
-  private let limits: ProtobufDecodingLimits
-  private let memoryLimit: Int
+/// The way from bytes to a message: scan, normalize if need be, unpack into one block of memory.
+///
+/// Nothing here is generic: what depends on the type of the message is compiled into the module that the type is in.
+@usableFromInline
+struct MessageDecoder {
+  let layout: MessageLayout
+  let limits: ProtobufDecodingLimits
 
-  init(limits: ProtobufDecodingLimits, wireByteCount: Int) {
+  @usableFromInline
+  init(_ layout: MessageLayout, limits: ProtobufDecodingLimits) {
+    self.layout = layout
     self.limits = limits
-    self.memoryLimit = limits.memory(forWireBytes: wireByteCount)
   }
 
-  func decode(_ bytes: UnsafeBufferPointer<UInt8>) throws(ProtobufDecodingError) -> Message {
-    guard bytes.count <= Int32.max else { throw ProtobufDecodingError(.tooLarge, message: self.layout.name) }
-    let scanner = try self.scan(bytes, expectsEnvelopes: false)
-    guard scanner.isIrregular, let start = bytes.baseAddress else {
-      return try self.unpack(bytes, memory: scanner.memory)
+  /// The memory on the stack that most small messages need no more than.
+  @inlinable
+  static var stackBlock: Int { 1024 }
+
+  /// Unpacks a message, into the block if it has room. The result does not refer to the bytes any more.
+  @usableFromInline
+  func unpack(
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    into block: UnsafeMutableRawBufferPointer
+  ) -> Result<UnpackedMessage, ProtobufDecodingError> {
+    Result { () throws(ProtobufDecodingError) in
+      guard bytes.count <= Int32.max else {
+        throw ProtobufDecodingError(.tooLarge, message: self.layout.name)
+      }
+      let memoryLimit = self.limits.memory(forWireBytes: bytes.count)
+      let scanner = try self.scan(bytes, expectsEnvelopes: false, memoryLimit)
+      if scanner.isIrregular {
+        return try self.unpackIrregular(bytes, into: block, memoryLimit)
+      }
+      return try self.unpack(bytes, into: block, memory: scanner.memory)
     }
+  }
+
+  @inline(never)
+  private func unpackIrregular(
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    into block: UnsafeMutableRawBufferPointer,
+    _ memoryLimit: Int
+  ) throws(ProtobufDecodingError) -> UnpackedMessage {
     let normalized: [UInt8]
     do throws(WireFault) {
-      let cursor = WireCursor(at: start, end: start + bytes.count)
-      normalized = try WireNormalizer.normalize(cursor, as: self.layout.scanTable)
+      normalized = try WireNormalizer.normalize(bytes, as: self.layout.scanTable)
     } catch {
       throw ProtobufDecodingError(.malformed, message: self.layout.name)
     }
-    return try normalized.withUnsafeBufferPointer { (bytes) throws(ProtobufDecodingError) -> Message in
-      try self.unpack(bytes, memory: try self.scan(bytes, expectsEnvelopes: true).memory)
+    return try normalized.withUnsafeBufferPointer { (bytes) throws(ProtobufDecodingError) in
+      let scanner = try self.scan(bytes, expectsEnvelopes: true, memoryLimit)
+      return try self.unpack(bytes, into: block, memory: scanner.memory)
     }
   }
 
   private func scan(
     _ bytes: UnsafeBufferPointer<UInt8>,
-    expectsEnvelopes: Bool
+    expectsEnvelopes: Bool,
+    _ memoryLimit: Int
   ) throws(ProtobufDecodingError) -> WireScanner {
     var scanner = WireScanner(maximumDepth: self.limits.maximumDepth, expectsEnvelopes: expectsEnvelopes)
     try scanner.scan(bytes, as: self.layout.scanTable)
-    guard scanner.memory <= self.memoryLimit else {
+    guard scanner.memory <= memoryLimit else {
       throw ProtobufDecodingError(.memoryLimitExceeded, message: self.layout.name)
     }
     return scanner
   }
 
-  /// Has libprotobuf-c unpack a scanned message into one block of memory: on the stack if it is small.
+  /// Has libprotobuf-c unpack a scanned message into the block, or into one of the size that the scan found.
   private func unpack(
     _ bytes: UnsafeBufferPointer<UInt8>,
+    into block: UnsafeMutableRawBufferPointer,
     memory: Int
-  ) throws(ProtobufDecodingError) -> Message {
-    try withUnsafeTemporaryAllocation(
-      byteCount: memory,
-      alignment: UnpackedMemory.alignment
-    ) { (block) throws(ProtobufDecodingError) -> Message in
-      var arena = UnpackingArena(block)
-      let unpacked = withUnsafeMutablePointer(to: &arena) { arena in
-        var allocator = ProtobufCAllocator(
-          alloc: { arena, byteCount in
-            arena?.assumingMemoryBound(to: UnpackingArena.self).pointee.allocate(byteCount)
-          },
-          free: { _, _ in
-            // The block is freed whole.
-          },
-          allocator_data: arena
-        )
-        return protobuf_c_message_unpack(
-          self.layout.descriptor.assumingMemoryBound(to: ProtobufCMessageDescriptor.self),
-          &allocator,
-          bytes.count,
-          bytes.baseAddress
-        )
-      }
-      guard let unpacked else {
-        // The scan has ruled out everything else that libprotobuf-c refuses.
-        throw ProtobufDecodingError(.memoryLimitExceeded, message: self.layout.name)
-      }
-      return try Message(reading: MessageReader(UnsafeRawPointer(unpacked)))
+  ) throws(ProtobufDecodingError) -> UnpackedMessage {
+    let ownBlock =
+      memory > block.count
+      ? UnsafeMutableRawBufferPointer.allocate(byteCount: memory, alignment: UnpackedMemory.alignment) : nil
+    var arena = UnpackingArena(ownBlock ?? block)
+    let unpacked = withUnsafeMutablePointer(to: &arena) { arena in
+      var allocator = ProtobufCAllocator(
+        alloc: { arena, byteCount in
+          arena?.assumingMemoryBound(to: UnpackingArena.self).pointee.allocate(byteCount)
+        },
+        free: { _, _ in
+          // The block is freed whole.
+        },
+        allocator_data: arena
+      )
+      return protobuf_c_message_unpack(
+        self.layout.descriptor.assumingMemoryBound(to: ProtobufCMessageDescriptor.self),
+        &allocator,
+        bytes.count,
+        bytes.baseAddress
+      )
     }
+    guard let unpacked else {
+      ownBlock?.deallocate()
+      // The scan has ruled out everything else that libprotobuf-c refuses.
+      throw ProtobufDecodingError(.memoryLimitExceeded, message: self.layout.name)
+    }
+    return UnpackedMessage(ownBlock: ownBlock, message: UnsafeRawPointer(unpacked))
+  }
+}
+
+/// A message that libprotobuf-c has unpacked, in the memory that it lies in.
+@frozen
+@usableFromInline
+struct UnpackedMessage {
+  /// The block that was allocated because the caller's had no room.
+  @usableFromInline
+  let ownBlock: UnsafeMutableRawBufferPointer?
+  @usableFromInline
+  let message: UnsafeRawPointer
+
+  init(ownBlock: UnsafeMutableRawBufferPointer?, message: UnsafeRawPointer) {
+    self.ownBlock = ownBlock
+    self.message = message
+  }
+
+  /// Copies the message out and frees its memory.
+  @inlinable
+  func take<Message: ProtobufMessage>() throws(ProtobufDecodingError) -> Message {
+    defer { self.ownBlock?.deallocate() }
+    return try Message(reading: MessageReader(self.message))
   }
 }
 
@@ -87,11 +137,12 @@ private struct UnpackingArena {
     self.remaining = block.count
   }
 
+  @inline(__always)
   mutating func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer? {
     let size = UnpackedMemory.block(byteCount)
     guard let start = self.next, size <= self.remaining else { return nil }
     self.next = start + size
-    self.remaining -= size
+    self.remaining &-= size
     return start
   }
 }

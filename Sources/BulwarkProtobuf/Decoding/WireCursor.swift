@@ -62,6 +62,14 @@ struct WireCursor {
     return WireTag(number: UInt32(truncatingIfNeeded: raw >> 3), type: type)
   }
 
+  /// The next byte; only before the end.
+  @inline(__always)
+  var nextByte: UInt8 { self.at.pointee }
+
+  /// Goes on behind the next byte; only before the end.
+  @inline(__always)
+  mutating func skipByte() { self.at += 1 }
+
   /// Reads a length and returns what it delimits: at most 5 bytes of length, at most 2 GiB.
   @inline(__always)
   mutating func readDelimited() throws(WireFault) -> WireCursor {
@@ -99,6 +107,7 @@ struct WireCursor {
   }
 
   /// Skips the payload of a field whose tag was read, groups with all that is in them included.
+  @inline(never)
   mutating func skipPayload(of tag: WireTag, remainingDepth: Int) throws(WireFault) {
     switch tag.type {
     case .varint: try self.skipVarint()
@@ -122,6 +131,7 @@ struct WireCursor {
     }
   }
 
+  @inline(never)
   private mutating func skipLongVarint() throws(WireFault) {
     let limit = min(10, self.remaining)
     for length in 0..<limit where self.at[length] < 0x80 {
@@ -132,6 +142,7 @@ struct WireCursor {
   }
 
   /// Reads on in a varint of which the first byte was read.
+  @inline(never)
   private mutating func readRest(of first: UInt64, maximumBytes: Int) throws(WireFault) -> UInt64 {
     var value = first & 0x7f
     for index in 1..<maximumBytes {

@@ -6,12 +6,21 @@
 /// - A singular message that comes several times becomes one whose bytes are all of theirs, which is how the
 ///   specification defines merging. (libprotobuf-c loses unknown fields, and does not merge inside a oneof.)
 /// - Packed booleans become one byte each.
+/// - A map entry with a field that is neither key nor value is wrapped too: a dictionary could not keep the field.
 ///
 /// Only irregular messages come here. Each level copies what is below it once; depth is bounded by the scan, which
 /// has also found every field well-formed.
 enum WireNormalizer {
   /// Rewrites a scanned message.
   static func normalize(
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    as message: UnsafePointer<ScanTable>
+  ) throws(WireFault) -> [UInt8] {
+    guard let start = bytes.baseAddress else { return [] }
+    return try Self.normalize(WireCursor(at: start, end: start + bytes.count), as: message)
+  }
+
+  private static func normalize(
     _ bytes: WireCursor,
     as message: UnsafePointer<ScanTable>
   ) throws(WireFault) -> [UInt8] {
@@ -21,7 +30,7 @@ enum WireNormalizer {
     while !cursor.isAtEnd {
       let start = cursor.at
       let tag = try cursor.readTag()
-      let rule = message.pointee.rule(for: tag.number)
+      let rule = ScanTable.rule(for: tag.number, in: message)
       var payload = cursor
       try cursor.skipPayload(of: tag, remainingDepth: .max)
       let whole = UnsafeBufferPointer(start: start, count: cursor.at - start)
@@ -39,8 +48,10 @@ enum WireNormalizer {
       switch rule.pointee.payload {
       case .message:
         let nested = try payload.readDelimited()
-        if rule.pointee.isRepeated {
-          let table = rule.pointee.message ?? message
+        guard let table = rule.pointee.message else { throw .malformed }
+        if table.pointee.isMapEntry, try Self.hasUnknownFields(nested, as: table) {
+          output.append(delimited: whole, tag: .envelope)
+        } else if rule.pointee.isRepeated {
           output.append(delimited: try Self.normalize(nested, as: table), tag: tag)
         } else {
           merged.append(nested, tag: tag, rule: rule)
@@ -55,6 +66,21 @@ enum WireNormalizer {
       output.append(delimited: try pending.normalized(), tag: pending.tag)
     }
     return output
+  }
+
+  private static func hasUnknownFields(
+    _ bytes: WireCursor,
+    as message: UnsafePointer<ScanTable>
+  ) throws(WireFault) -> Bool {
+    var cursor = bytes
+    while !cursor.isAtEnd {
+      let tag = try cursor.readTag()
+      guard let rule = ScanTable.rule(for: tag.number, in: message), rule.pointee.accepts(tag.type) else {
+        return true
+      }
+      try cursor.skipPayload(of: tag, remainingDepth: .max)
+    }
+    return false
   }
 
   /// One byte, 0 or 1, for each varint.
@@ -79,19 +105,9 @@ private struct PendingMessage {
   var payload: [UInt8]
 
   func normalized() throws(WireFault) -> [UInt8] {
-    var result: [UInt8] = []
-    var fault: WireFault?
-    self.payload.withUnsafeBufferPointer { bytes in
-      guard let start = bytes.baseAddress else { return }
-      do throws(WireFault) {
-        let cursor = WireCursor(at: start, end: start + bytes.count)
-        result = try WireNormalizer.normalize(cursor, as: self.table)
-      } catch {
-        fault = error
-      }
+    try self.payload.withUnsafeBufferPointer { (bytes) throws(WireFault) in
+      try WireNormalizer.normalize(bytes, as: self.table)
     }
-    if let fault { throw fault }
-    return result
   }
 }
 

@@ -45,23 +45,28 @@ struct WireScanner {
     var singularSeen: UInt64 = 0
     self.memory &+= message.pointee.memory
     while !cursor.isAtEnd {
-      var tag: WireTag?
-      var rule: UnsafePointer<FieldRule>?
+      var number: UInt32 = 0
+      var rule = ScanTable.rule(forTag: cursor.nextByte, in: message)
       let nested: WireCursor?
       do throws(WireFault) {
-        let next = try cursor.readTag()
-        tag = next
-        rule = message.pointee.rule(for: next.number)
-        if let rule, rule.pointee.accepts(next.type) {
-          nested = try self.scanKnown(&cursor, next.type, rule)
-          if nested != nil, depth >= self.maximumDepth { throw WireFault.tooDeep }
+        if let rule {
+          number = rule.pointee.number
+          cursor.skipByte()
+          nested = try self.scanKnown(&cursor, rule.pointee.wireType, rule)
         } else {
-          try self.scanUnknown(&cursor, next, isKnown: rule != nil, remainingDepth: self.maximumDepth - depth)
-          nested = nil
+          let tag = try cursor.readTag()
+          number = tag.number
+          rule = ScanTable.rule(for: number, in: message)
+          if let rule, rule.pointee.accepts(tag.type) {
+            nested = try self.scanKnown(&cursor, tag.type, rule)
+          } else {
+            nested = nil
+            try self.scanUnknown(&cursor, tag, in: message, isKnown: rule != nil, depth: depth)
+          }
         }
+        if nested != nil, depth >= self.maximumDepth { throw .tooDeep }
       } catch {
-        let field = rule?.pointee.name.description ?? tag.map { "#\($0.number)" }
-        throw ProtobufDecodingError(error.reason, message: message.pointee.name, field: field)
+        throw Self.error(error, number, in: message)
       }
       memberCount &+= 1
       if let nested, let rule, let table = rule.pointee.message {
@@ -71,6 +76,18 @@ struct WireScanner {
       }
     }
     self.memory &+= UnpackedMemory.members(memberCount)
+  }
+
+  /// Says where a fault is; field number 0 is that of no field.
+  @inline(never)
+  private static func error(
+    _ fault: WireFault,
+    _ number: UInt32,
+    in message: UnsafePointer<ScanTable>
+  ) -> ProtobufDecodingError {
+    let rule = ScanTable.rule(for: number, in: message)
+    let field = rule?.pointee.name.description ?? (number == 0 ? nil : "#\(number)")
+    return ProtobufDecodingError(fault.reason, message: message.pointee.name, field: field)
   }
 
   /// Scans the payload of a known field whose wire type is right.
@@ -114,6 +131,7 @@ struct WireScanner {
     return nil
   }
 
+  @inline(never)
   private mutating func scanPacked(
     _ payload: WireCursor,
     _ element: FieldRule.PackedElement,
@@ -140,16 +158,20 @@ struct WireScanner {
   }
 
   /// Scans a field that the schema does not know, or knows with another wire type.
+  @inline(never)
   private mutating func scanUnknown(
     _ cursor: inout WireCursor,
     _ tag: WireTag,
+    in message: UnsafePointer<ScanTable>,
     isKnown: Bool,
-    remainingDepth: Int
+    depth: Int
   ) throws(WireFault) {
     let start = cursor.at
-    try cursor.skipPayload(of: tag, remainingDepth: remainingDepth)
+    try cursor.skipPayload(of: tag, remainingDepth: self.maximumDepth - depth)
     let isForeignEnvelope = tag.number == WireTag.envelope.number && !self.expectsEnvelopes
-    if isKnown || tag.type == .startGroup || isForeignEnvelope { self.isIrregular = true }
+    if isKnown || tag.type == .startGroup || isForeignEnvelope || message.pointee.isMapEntry {
+      self.isIrregular = true
+    }
     self.memory &+= UnpackedMemory.unknownField(byteCount: cursor.at - start)
   }
 }

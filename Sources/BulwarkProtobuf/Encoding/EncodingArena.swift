@@ -3,13 +3,17 @@
 @usableFromInline
 struct EncodingArena {
   @usableFromInline
-  var next: UnsafeMutableRawPointer
+  var next: UnsafeMutableRawPointer?
   @usableFromInline
   var remaining: Int
 
   /// The blocks after the first one, which is not the arena's.
   @usableFromInline
   var blocks: [UnsafeMutableRawPointer] = []
+
+  /// The most bytes that what was written so far takes when it is packed.
+  @usableFromInline
+  var packedLimit = 0
 
   /// How many messages enclose the one that is being written.
   @usableFromInline
@@ -20,8 +24,8 @@ struct EncodingArena {
   var failure: ProtobufEncodingError.Reason?
 
   /// Hands out memory from the block, and from blocks of its own when that is used up.
-  init(_ firstBlock: UnsafeMutableRawBufferPointer, baseAddress: UnsafeMutableRawPointer) {
-    self.next = baseAddress
+  init(_ firstBlock: UnsafeMutableRawBufferPointer) {
+    self.next = firstBlock.baseAddress
     self.remaining = firstBlock.count
   }
 
@@ -29,19 +33,22 @@ struct EncodingArena {
   @inlinable
   mutating func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {
     let size = (byteCount &+ 7) & ~7
-    if size > self.remaining { self.addBlock(atLeast: size) }
-    let start = self.next
+    guard let start = self.next, size <= self.remaining else { return self.allocateFromNewBlock(size) }
     self.next = start + size
     self.remaining &-= size
     return start
   }
 
   @usableFromInline
-  mutating func addBlock(atLeast byteCount: Int) {
-    let size = max(byteCount, 4096 << min(self.blocks.count, 8))
-    self.next = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
-    self.remaining = size
-    self.blocks.append(self.next)
+  @inline(never)
+  mutating func allocateFromNewBlock(_ size: Int) -> UnsafeMutableRawPointer {
+    // Blocks double up to 1 MiB, so that a large message takes few of them.
+    let blockSize = max(size, 4096 << min(self.blocks.count, 8))
+    let block = UnsafeMutableRawPointer.allocate(byteCount: blockSize, alignment: 16)
+    self.blocks.append(block)
+    self.next = block + size
+    self.remaining = blockSize &- size
+    return block
   }
 
   /// Frees the blocks that were added.

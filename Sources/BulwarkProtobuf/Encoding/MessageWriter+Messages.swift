@@ -78,9 +78,9 @@ extension MessageWriter {
   /// Passes all unknown fields as one: the tag of the first is told apart, what follows it is its payload.
   @usableFromInline
   func copyUnknownFields(_ fields: UnknownFields) {
-    let copy = self.copy(fields.bytes)
-    guard let start = copy.start else { return }
-    var cursor = WireCursor(at: start, end: start + copy.count)
+    let bytes = self.reference(to: fields.bytes)
+    guard let start = bytes.start else { return }
+    var cursor = WireCursor(at: start, end: start + bytes.count)
     guard let tag = try? cursor.readTag() else { return }
     let field = self.arena.pointee.allocate(MemoryLayout<ProtobufCMessageUnknownField>.stride)
       .bindMemory(to: ProtobufCMessageUnknownField.self, capacity: 1)

@@ -1,5 +1,7 @@
 public import struct NIOCore.ByteBuffer
 
+// Inlinable, so that a message is copied out and in by code that is compiled for its type.
+
 extension ProtobufMessage {
   /// Decodes a message.
   ///
@@ -7,32 +9,39 @@ extension ProtobufMessage {
   /// made of them.
   ///
   /// - Throws: ``ProtobufDecodingError``, which names the message type and the field.
+  @inlinable
   public init(
     serializedBytes bytes: some Sequence<UInt8>,
     limits: ProtobufDecodingLimits = ProtobufDecodingLimits()
   ) throws(ProtobufDecodingError) {
-    let inPlace = bytes.withContiguousStorageIfAvailable { Self.decode($0, limits) }
-    self = try (inPlace ?? Array(bytes).withUnsafeBufferPointer { Self.decode($0, limits) }).get()
+    let decoder = MessageDecoder(Self.protobufLayout, limits: limits)
+    self = try withUnsafeTemporaryAllocation(
+      byteCount: MessageDecoder.stackBlock,
+      alignment: 16
+    ) { (block) throws(ProtobufDecodingError) -> Self in
+      let inPlace = bytes.withContiguousStorageIfAvailable { decoder.unpack($0, into: block) }
+      let unpacked = inPlace ?? [UInt8](bytes).withUnsafeBufferPointer { decoder.unpack($0, into: block) }
+      return try unpacked.get().take()
+    }
   }
 
   /// Decodes a message from all readable bytes of the buffer, in place. The buffer's reader index stays.
   ///
   /// - Throws: ``ProtobufDecodingError``, which names the message type and the field.
+  @inlinable
   public init(
     serializedBuffer buffer: ByteBuffer,
     limits: ProtobufDecodingLimits = ProtobufDecodingLimits()
   ) throws(ProtobufDecodingError) {
-    self = try buffer.withUnsafeReadableBytes { bytes in
-      bytes.withMemoryRebound(to: UInt8.self) { Self.decode($0, limits) }
-    }.get()
-  }
-
-  private static func decode(
-    _ bytes: UnsafeBufferPointer<UInt8>,
-    _ limits: ProtobufDecodingLimits
-  ) -> Result<Self, ProtobufDecodingError> {
-    Result { () throws(ProtobufDecodingError) in
-      try MessageDecoder(limits: limits, wireByteCount: bytes.count).decode(bytes)
+    let decoder = MessageDecoder(Self.protobufLayout, limits: limits)
+    self = try withUnsafeTemporaryAllocation(
+      byteCount: MessageDecoder.stackBlock,
+      alignment: 16
+    ) { (block) throws(ProtobufDecodingError) -> Self in
+      let unpacked = buffer.withUnsafeReadableBytes { bytes in
+        bytes.withMemoryRebound(to: UInt8.self) { decoder.unpack($0, into: block) }
+      }
+      return try unpacked.get().take()
     }
   }
 
@@ -43,22 +52,16 @@ extension ProtobufMessage {
   /// otherwise, so that a signature belongs over bytes as they were received and never over bytes made anew.
   ///
   /// - Throws: ``ProtobufEncodingError`` if the message is nested too deep, too large, or incomplete.
+  @inlinable
   public func serializedBytes() throws(ProtobufEncodingError) -> [UInt8] {
-    try MessageEncoder.encode(self) { message in
-      [UInt8](unsafeUninitializedCapacity: message.byteCount) { buffer, count in
-        count = message.pack(into: UnsafeMutableRawBufferPointer(buffer))
-      }
-    }
+    try MessageEncoder(Self.protobufLayout).bytes { self.write(to: $0) }
   }
 
   /// Appends the bytes of the message to the buffer, without a length before them.
   ///
   /// - Throws: ``ProtobufEncodingError`` as ``serializedBytes()`` does; the buffer is then unchanged.
+  @inlinable
   public func serialize(into buffer: inout ByteBuffer) throws(ProtobufEncodingError) {
-    try MessageEncoder.encode(self) { message in
-      _ = buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: message.byteCount) { bytes in
-        message.pack(into: bytes)
-      }
-    }
+    try MessageEncoder(Self.protobufLayout).append(to: &buffer) { self.write(to: $0) }
   }
 }

@@ -2,6 +2,7 @@
 ///
 /// Among them are fields whose wire type is not the one that the schema says, groups, and extensions. They are
 /// written after the known fields, in the order in which they came.
+@frozen
 public struct UnknownFields: Hashable, Sendable {
   /// The fields with their tags, one after the other: always zero or more whole and valid fields.
   public let bytes: [UInt8]
@@ -18,5 +19,6 @@ public struct UnknownFields: Hashable, Sendable {
   }
 
   /// Whether there are none.
+  @inlinable
   public var isEmpty: Bool { self.bytes.isEmpty }
 }

@@ -54,6 +54,7 @@ public struct FieldSchema: Sendable {
 public struct MessageSchema: Sendable {
   let name: StaticString
   let byteCount: Int
+  let isMapEntry: Bool
   let fields: [FieldSchema]
 
   /// Describes a message.
@@ -61,10 +62,12 @@ public struct MessageSchema: Sendable {
   /// - Parameters:
   ///   - name: the full name.
   ///   - byteCount: the memory of the message without what its fields point to; a multiple of 8.
+  ///   - isMapEntry: whether the message is an entry of a map.
   ///   - fields: the fields, in ascending order of their numbers.
-  public init(_ name: StaticString, byteCount: Int, _ fields: [FieldSchema] = []) {
+  public init(_ name: StaticString, byteCount: Int, isMapEntry: Bool = false, _ fields: [FieldSchema] = []) {
     self.name = name
     self.byteCount = byteCount
+    self.isMapEntry = isMapEntry
     self.fields = fields
   }
 }

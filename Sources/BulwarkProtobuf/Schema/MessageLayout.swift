@@ -13,6 +13,11 @@ public struct MessageLayout: @unchecked Sendable {
   @usableFromInline
   let byteCount: Int
 
+  /// The most bytes that the message takes when it is packed, without the values of its strings and bytes and
+  /// without the elements of its repeated fields: a tag of 5 bytes and a varint of 10 for each field.
+  @usableFromInline
+  let packedLimit: Int
+
   /// The `ScanTable`.
   let table: UnsafeRawPointer
 
@@ -22,11 +27,13 @@ public struct MessageLayout: @unchecked Sendable {
   init(
     descriptor: UnsafeRawPointer,
     byteCount: Int,
+    fieldCount: Int,
     scanTable: UnsafePointer<ScanTable>,
     name: StaticString
   ) {
     self.descriptor = descriptor
     self.byteCount = byteCount
+    self.packedLimit = fieldCount * 15
     self.table = UnsafeRawPointer(scanTable)
     self.name = name
   }

@@ -4,8 +4,11 @@ import CProtobufC
 ///
 /// One table for a file, because message types of a file may contain each other in circles, and those of
 /// different files cannot.
-public struct SchemaTable: Sendable {
-  private let layouts: [MessageLayout]
+@frozen
+public struct SchemaTable: @unchecked Sendable {
+  // Sendable because nothing writes through the pointer after the initializer.
+  @usableFromInline
+  let layouts: UnsafePointer<MessageLayout>
 
   /// Builds the layouts of messages that generated code describes.
   public init(_ messages: [MessageSchema]) {
@@ -17,17 +20,20 @@ public struct SchemaTable: Sendable {
       (descriptors + index).initialize(to: message.descriptor(messages: descriptors))
       (tables + index).initialize(to: ScanTable(message, tables: tables))
     }
-    self.layouts = messages.indices.map { index in
+    let layouts = messages.enumerated().map { index, message in
       MessageLayout(
         descriptor: UnsafeRawPointer(descriptors + index),
-        byteCount: messages[index].byteCount,
+        byteCount: message.byteCount,
+        fieldCount: message.fields.count,
         scanTable: tables + index,
-        name: messages[index].name
+        name: message.name
       )
     }
+    self.layouts = UnsafePointer(constants(layouts))
   }
 
-  /// The layout of a message by its place in the table.
+  /// The layout of a message by its place in the table, which generated code knows.
+  @inlinable
   public subscript(index: Int) -> MessageLayout { self.layouts[index] }
 }
 
@@ -86,12 +92,18 @@ extension ScanTable {
     for (index, field) in message.fields.enumerated() where field.number < directCount {
       direct[Int(field.number)] = UInt16(index + 1)
     }
+    var byTag = [UInt8](repeating: 0, count: 128)
+    for (index, rule) in rules.enumerated() where rule.number < 16 {
+      byTag[Int(rule.number) << 3 | Int(rule.wireType.rawValue)] = UInt8(index + 1)
+    }
     self.name = message.name
+    self.byTag = UnsafePointer(constants(byTag))
     self.memory = UnpackedMemory.message(byteCount: message.byteCount, fields: message.fields)
     self.rules = UnsafePointer(constants(rules))
     self.ruleCount = rules.count
     self.direct = UnsafePointer(constants(direct))
     self.directCount = directCount
+    self.isMapEntry = message.isMapEntry
   }
 }
 

@@ -5,131 +5,171 @@ import BulwarkCore
 import BulwarkProtobuf
 
 struct EchoRequest: BulwarkProtobuf.ProtobufMessage {
-  var payload: [UInt8] = []
+  var payload: [UInt8]
 
   /// How long to wait first, in milliseconds. A cancelled call waits no longer.
-  var delayMs: UInt32 = 0
+  var delayMs: UInt32
 
   /// Fail with this instead of answering.
   var failure: Failure?
 
   /// A name for this call, to be asked about later. Empty: it has none. In a stream the first message's key counts.
-  var key: String = ""
+  var key: String
 
   /// Whether the response carries a report.
-  var wantReport: Bool = false
+  var wantReport: Bool
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.payload = []
+    self.delayMs = 0
+    self.failure = nil
+    self.key = ""
+    self.wantReport = false
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct EchoResponse: BulwarkProtobuf.ProtobufMessage {
-  var payload: [UInt8] = []
+  var payload: [UInt8]
 
   /// Only if it was asked for.
   var report: Report?
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.payload = []
+    self.report = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct Report: BulwarkProtobuf.ProtobufMessage {
   /// What was left until the call's deadline when the handler started, in milliseconds; 0 if the call had none.
-  var deadlineRemainingMs: UInt64 = 0
+  var deadlineRemainingMs: UInt64
 
   /// How many calls with this call's key have reached a handler since the server started, this one included.
-  var attempt: UInt32 = 0
+  var attempt: UInt32
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.deadlineRemainingMs = 0
+    self.attempt = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct Failure: BulwarkProtobuf.ProtobufMessage {
   /// A gRPC status code, 1 to 16.
-  var code: Int32 = 0
+  var code: Int32
 
-  var message: String = ""
+  var message: String
 
   /// Sent with the status, beside what is echoed.
-  var trailers: [MetadataEntry] = []
+  var trailers: [MetadataEntry]
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.code = 0
+    self.message = ""
+    self.trailers = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct MetadataEntry: BulwarkProtobuf.ProtobufMessage {
-  var name: String = ""
+  var name: String
 
   /// The bytes of the value: as they are for names ending in `-bin`, visible ASCII for all others.
-  var value: [UInt8] = []
+  var value: [UInt8]
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.name = ""
+    self.value = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct CollectResponse: BulwarkProtobuf.ProtobufMessage {
-  var messages: UInt32 = 0
+  var messages: UInt32
 
-  var payloadBytes: UInt64 = 0
+  var payloadBytes: UInt64
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.messages = 0
+    self.payloadBytes = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct ExpandRequest: BulwarkProtobuf.ProtobufMessage {
   /// The payload sizes of the responses, in bytes; each payload is filled with its index modulo 256.
-  var sizes: [UInt32] = []
+  var sizes: [UInt32]
 
-  var delayMs: UInt32 = 0
+  var delayMs: UInt32
 
   /// Fail with this after the last response.
   var failure: Failure?
 
-  var key: String = ""
+  var key: String
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.sizes = []
+    self.delayMs = 0
+    self.failure = nil
+    self.key = ""
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct HandlerEndRequest: BulwarkProtobuf.ProtobufMessage {
-  var key: String = ""
+  var key: String
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.key = ""
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 struct HandlerEndResponse: BulwarkProtobuf.ProtobufMessage {
-  var end: HandlerEndResponse.End = .unspecified
+  var end: HandlerEndResponse.End
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields = BulwarkProtobuf.UnknownFields()
+  var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  init() {}
+  init() {
+    self.end = .unspecified
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 
   enum End: BulwarkProtobuf.ProtobufEnum {
     /// No call with this key has reached a handler.
@@ -288,9 +328,10 @@ extension EchoRequest {
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
   init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field3: Failure? = try source.message(at: 48)
     self.payload = source.bytes(at: 24)
     self.delayMs = source.scalar(at: 40)
-    self.failure = try source.message(at: 48)
+    self.failure = field3
     self.key = source.string(at: 56)
     self.wantReport = source.scalar(at: 72)
     self.unknownFields = source.unknownFields
@@ -317,8 +358,9 @@ extension EchoResponse {
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
   init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field2: Report? = try source.message(at: 40)
     self.payload = source.bytes(at: 24)
-    self.report = try source.message(at: 40)
+    self.report = field2
     self.unknownFields = source.unknownFields
   }
 
@@ -364,9 +406,10 @@ extension Failure {
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
   init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field3: [MetadataEntry] = try source.messages(at: 48)
     self.code = source.scalar(at: 24)
     self.message = source.string(at: 32)
-    self.trailers = try source.messages(at: 48)
+    self.trailers = field3
     self.unknownFields = source.unknownFields
   }
 
@@ -437,9 +480,10 @@ extension ExpandRequest {
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[6] }
 
   init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field3: Failure? = try source.message(at: 48)
     self.sizes = source.scalars(at: 24)
     self.delayMs = source.scalar(at: 40)
-    self.failure = try source.message(at: 48)
+    self.failure = field3
     self.key = source.string(at: 56)
     self.unknownFields = source.unknownFields
   }

@@ -38,43 +38,61 @@ public enum Color: BulwarkProtobuf.ProtobufEnum {
 
 /// One field of each type.
 public struct Scalars: BulwarkProtobuf.ProtobufMessage {
-  public var doubleValue: Double = 0
+  public var doubleValue: Double
 
-  public var floatValue: Float = 0
+  public var floatValue: Float
 
-  public var int32Value: Int32 = 0
+  public var int32Value: Int32
 
-  public var int64Value: Int64 = 0
+  public var int64Value: Int64
 
-  public var uint32Value: UInt32 = 0
+  public var uint32Value: UInt32
 
-  public var uint64Value: UInt64 = 0
+  public var uint64Value: UInt64
 
-  public var sint32Value: Int32 = 0
+  public var sint32Value: Int32
 
-  public var sint64Value: Int64 = 0
+  public var sint64Value: Int64
 
-  public var fixed32Value: UInt32 = 0
+  public var fixed32Value: UInt32
 
-  public var fixed64Value: UInt64 = 0
+  public var fixed64Value: UInt64
 
-  public var sfixed32Value: Int32 = 0
+  public var sfixed32Value: Int32
 
-  public var sfixed64Value: Int64 = 0
+  public var sfixed64Value: Int64
 
-  public var boolValue: Bool = false
+  public var boolValue: Bool
 
-  public var stringValue: String = ""
+  public var stringValue: String
 
-  public var bytesValue: [UInt8] = []
+  public var bytesValue: [UInt8]
 
-  public var colorValue: Color = .unspecified
+  public var colorValue: Color
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.doubleValue = 0
+    self.floatValue = 0
+    self.int32Value = 0
+    self.int64Value = 0
+    self.uint32Value = 0
+    self.uint64Value = 0
+    self.sint32Value = 0
+    self.sint64Value = 0
+    self.fixed32Value = 0
+    self.fixed64Value = 0
+    self.sfixed32Value = 0
+    self.sfixed64Value = 0
+    self.boolValue = false
+    self.stringValue = ""
+    self.bytesValue = []
+    self.colorValue = .unspecified
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Optionals: BulwarkProtobuf.ProtobufMessage {
@@ -97,109 +115,161 @@ public struct Optionals: BulwarkProtobuf.ProtobufMessage {
   public var messageValue: Scalars?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.doubleValue = nil
+    self.floatValue = nil
+    self.int32Value = nil
+    self.int64Value = nil
+    self.boolValue = nil
+    self.stringValue = nil
+    self.bytesValue = nil
+    self.colorValue = nil
+    self.messageValue = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Repeateds: BulwarkProtobuf.ProtobufMessage {
-  public var doubles: [Double] = []
+  public var doubles: [Double]
 
-  public var floats: [Float] = []
+  public var floats: [Float]
 
-  public var int32s: [Int32] = []
+  public var int32s: [Int32]
 
-  public var int64s: [Int64] = []
+  public var int64s: [Int64]
 
-  public var uint32s: [UInt32] = []
+  public var uint32s: [UInt32]
 
-  public var uint64s: [UInt64] = []
+  public var uint64s: [UInt64]
 
-  public var sint32s: [Int32] = []
+  public var sint32s: [Int32]
 
-  public var sint64s: [Int64] = []
+  public var sint64s: [Int64]
 
-  public var fixed32s: [UInt32] = []
+  public var fixed32s: [UInt32]
 
-  public var fixed64s: [UInt64] = []
+  public var fixed64s: [UInt64]
 
-  public var sfixed32s: [Int32] = []
+  public var sfixed32s: [Int32]
 
-  public var sfixed64s: [Int64] = []
+  public var sfixed64s: [Int64]
 
-  public var bools: [Bool] = []
+  public var bools: [Bool]
 
-  public var strings: [String] = []
+  public var strings: [String]
 
-  public var byteStrings: [[UInt8]] = []
+  public var byteStrings: [[UInt8]]
 
-  public var colors: [Color] = []
+  public var colors: [Color]
 
-  public var messages: [Scalars] = []
+  public var messages: [Scalars]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.doubles = []
+    self.floats = []
+    self.int32s = []
+    self.int64s = []
+    self.uint32s = []
+    self.uint64s = []
+    self.sint32s = []
+    self.sint64s = []
+    self.fixed32s = []
+    self.fixed64s = []
+    self.sfixed32s = []
+    self.sfixed64s = []
+    self.bools = []
+    self.strings = []
+    self.byteStrings = []
+    self.colors = []
+    self.messages = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// The same field numbers and types, written without packing.
 public struct Unpackeds: BulwarkProtobuf.ProtobufMessage {
-  public var doubles: [Double] = []
+  public var doubles: [Double]
 
-  public var int32s: [Int32] = []
+  public var int32s: [Int32]
 
-  public var sint64s: [Int64] = []
+  public var sint64s: [Int64]
 
-  public var fixed32s: [UInt32] = []
+  public var fixed32s: [UInt32]
 
-  public var bools: [Bool] = []
+  public var bools: [Bool]
 
-  public var colors: [Color] = []
+  public var colors: [Color]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.doubles = []
+    self.int32s = []
+    self.sint64s = []
+    self.fixed32s = []
+    self.bools = []
+    self.colors = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Maps: BulwarkProtobuf.ProtobufMessage {
-  public var int32s: [Int32: Int32] = [:]
+  public var int32s: [Int32: Int32]
 
-  public var int64s: [Int64: UInt64] = [:]
+  public var int64s: [Int64: UInt64]
 
-  public var uint32s: [UInt32: Int64] = [:]
+  public var uint32s: [UInt32: Int64]
 
-  public var fixed64s: [UInt64: Double] = [:]
+  public var fixed64s: [UInt64: Double]
 
-  public var bools: [Bool: String] = [:]
+  public var bools: [Bool: String]
 
-  public var strings: [String: [UInt8]] = [:]
+  public var strings: [String: [UInt8]]
 
-  public var colors: [String: Color] = [:]
+  public var colors: [String: Color]
 
-  public var messages: [String: Scalars] = [:]
+  public var messages: [String: Scalars]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.int32s = [:]
+    self.int64s = [:]
+    self.uint32s = [:]
+    self.fixed64s = [:]
+    self.bools = [:]
+    self.strings = [:]
+    self.colors = [:]
+    self.messages = [:]
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Choice: BulwarkProtobuf.ProtobufMessage {
-  public var after: Int32 = 0
+  public var after: Int32
 
   public var value: Value?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.after = 0
+    self.value = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 
   /// The members of `value`, of which a message has one or none.
   public enum Value: Hashable, Sendable {
@@ -215,17 +285,22 @@ public struct Choice: BulwarkProtobuf.ProtobufMessage {
 }
 
 public struct Leaf: BulwarkProtobuf.ProtobufMessage {
-  public var a: Int32 = 0
+  public var a: Int32
 
-  public var b: Int32 = 0
+  public var b: Int32
 
-  public var c: [Int32] = []
+  public var c: [Int32]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.a = 0
+    self.b = 0
+    self.c = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Contains itself: directly, in a list, in a map, and through another message.
@@ -236,9 +311,9 @@ public struct Tree: BulwarkProtobuf.ProtobufMessage {
   }
   private var _child: BulwarkProtobuf.Boxed<Tree>?
 
-  public var children: [Tree] = []
+  public var children: [Tree]
 
-  public var named: [String: Tree] = [:]
+  public var named: [String: Tree]
 
   public var branch: Branch? {
     get { self._branch?.value }
@@ -246,13 +321,20 @@ public struct Tree: BulwarkProtobuf.ProtobufMessage {
   }
   private var _branch: BulwarkProtobuf.Boxed<Branch>?
 
-  public var value: Int32 = 0
+  public var value: Int32
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self._child = nil
+    self.children = []
+    self.named = [:]
+    self._branch = nil
+    self.value = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Branch: BulwarkProtobuf.ProtobufMessage {
@@ -263,10 +345,13 @@ public struct Branch: BulwarkProtobuf.ProtobufMessage {
   private var _tree: BulwarkProtobuf.Boxed<Tree>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self._tree = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Holder: BulwarkProtobuf.ProtobufMessage {
@@ -274,44 +359,60 @@ public struct Holder: BulwarkProtobuf.ProtobufMessage {
 
   public var tree: Tree?
 
-  public var leaves: [Leaf] = []
+  public var leaves: [Leaf]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.leaf = nil
+    self.tree = nil
+    self.leaves = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Empty: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Field numbers at the ends of what a tag can hold, in no order.
 public struct Numbers: BulwarkProtobuf.ProtobufMessage {
-  public var last: Int32 = 0
+  public var last: Int32
 
-  public var first: Int32 = 0
+  public var first: Int32
 
-  public var twoBytes: Int32 = 0
+  public var twoBytes: Int32
 
-  public var threeBytes: Int32 = 0
+  public var threeBytes: Int32
 
-  public var direct: Int32 = 0
+  public var direct: Int32
 
-  public var searched: Int32 = 0
+  public var searched: Int32
 
-  public var reservedNeighbour: Int32 = 0
+  public var reservedNeighbour: Int32
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.last = 0
+    self.first = 0
+    self.twoBytes = 0
+    self.threeBytes = 0
+    self.direct = 0
+    self.searched = 0
+    self.reservedNeighbour = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 // MARK: - Memory layouts
@@ -399,6 +500,7 @@ extension Optionals {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field9: Scalars? = try source.message(at: 136)
     self.doubleValue = source.optionalScalar(at: 32, presence: 24)
     self.floatValue = source.optionalScalar(at: 44, presence: 40)
     self.int32Value = source.optionalScalar(at: 52, presence: 48)
@@ -407,7 +509,7 @@ extension Optionals {
     self.stringValue = source.optionalString(at: 88, presence: 80)
     self.bytesValue = source.optionalBytes(at: 112, presence: 104)
     self.colorValue = source.optionalScalar(at: 132, presence: 128)
-    self.messageValue = try source.message(at: 136)
+    self.messageValue = field9
     self.unknownFields = source.unknownFields
   }
 
@@ -451,6 +553,7 @@ extension Repeateds {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field17: [Scalars] = try source.messages(at: 280)
     self.doubles = source.scalars(at: 24)
     self.floats = source.scalars(at: 40)
     self.int32s = source.scalars(at: 56)
@@ -467,7 +570,7 @@ extension Repeateds {
     self.strings = source.strings(at: 232)
     self.byteStrings = source.bytesList(at: 248)
     self.colors = source.scalars(at: 264)
-    self.messages = try source.messages(at: 280)
+    self.messages = field17
     self.unknownFields = source.unknownFields
   }
 
@@ -543,56 +646,56 @@ extension Maps {
   }
 
   fileprivate static var protobufEntrySchema0: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Int32sEntry", byteCount: 40, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Int32sEntry", byteCount: 40, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .int32, .explicit(at: 24), at: 28),
       BulwarkProtobuf.FieldSchema(2, "value", .int32, .explicit(at: 32), at: 36),
     ])
   }
 
   fileprivate static var protobufEntrySchema1: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Int64sEntry", byteCount: 56, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Int64sEntry", byteCount: 56, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .int64, .explicit(at: 24), at: 32),
       BulwarkProtobuf.FieldSchema(2, "value", .uint64, .explicit(at: 40), at: 48),
     ])
   }
 
   fileprivate static var protobufEntrySchema2: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Uint32sEntry", byteCount: 48, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Uint32sEntry", byteCount: 48, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .uint32, .explicit(at: 24), at: 28),
       BulwarkProtobuf.FieldSchema(2, "value", .sint64, .explicit(at: 32), at: 40),
     ])
   }
 
   fileprivate static var protobufEntrySchema3: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Fixed64sEntry", byteCount: 56, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.Fixed64sEntry", byteCount: 56, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .fixed64, .explicit(at: 24), at: 32),
       BulwarkProtobuf.FieldSchema(2, "value", .double, .explicit(at: 40), at: 48),
     ])
   }
 
   fileprivate static var protobufEntrySchema4: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.BoolsEntry", byteCount: 56, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.BoolsEntry", byteCount: 56, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .bool, .explicit(at: 24), at: 28),
       BulwarkProtobuf.FieldSchema(2, "value", .string, .explicit(at: 32), at: 40),
     ])
   }
 
   fileprivate static var protobufEntrySchema5: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.StringsEntry", byteCount: 72, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.StringsEntry", byteCount: 72, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .string, .explicit(at: 24), at: 32),
       BulwarkProtobuf.FieldSchema(2, "value", .bytes, .explicit(at: 48), at: 56),
     ])
   }
 
   fileprivate static var protobufEntrySchema6: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.ColorsEntry", byteCount: 56, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.ColorsEntry", byteCount: 56, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .string, .explicit(at: 24), at: 32),
       BulwarkProtobuf.FieldSchema(2, "value", .enumeration, .explicit(at: 48), at: 52),
     ])
   }
 
   fileprivate static var protobufEntrySchema7: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.MessagesEntry", byteCount: 56, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Maps.MessagesEntry", byteCount: 56, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .string, .explicit(at: 24), at: 32),
       BulwarkProtobuf.FieldSchema(2, "value", .message(0), at: 48),
     ])
@@ -601,6 +704,7 @@ extension Maps {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[4] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field8: [String: Scalars] = try source.messageMap(at: 136, key: { $0.string(at: 32) }, valueAt: 48)
     self.int32s = source.map(at: 24, key: { $0.scalar(at: 28) }, value: { $0.scalar(at: 36) })
     self.int64s = source.map(at: 40, key: { $0.scalar(at: 32) }, value: { $0.scalar(at: 48) })
     self.uint32s = source.map(at: 56, key: { $0.scalar(at: 28) }, value: { $0.scalar(at: 40) })
@@ -608,7 +712,7 @@ extension Maps {
     self.bools = source.map(at: 88, key: { $0.scalar(at: 28) }, value: { $0.string(at: 40) })
     self.strings = source.map(at: 104, key: { $0.string(at: 32) }, value: { $0.bytes(at: 56) })
     self.colors = source.map(at: 120, key: { $0.string(at: 32) }, value: { $0.scalar(at: 52) })
-    self.messages = try source.messageMap(at: 136, key: { $0.string(at: 32) }, valueAt: 48)
+    self.messages = field8
     self.unknownFields = source.unknownFields
   }
 
@@ -643,18 +747,20 @@ extension Choice {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[13] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.after = source.scalar(at: 48)
+    let oneof0: Choice.Value?
     switch source.oneofCase(at: 24) {
-      case 1: self.value = .number(source.scalar(at: 32))
-      case 2: self.value = .text(source.string(at: 32))
-      case 3: self.value = .data(source.bytes(at: 32))
-      case 4: self.value = .choice(try source.presentMessage(at: 32))
-      case 5: self.value = .leaf(try source.presentMessage(at: 32))
-      case 6: self.value = .flag(source.scalar(at: 32))
-      case 7: self.value = .ratio(source.scalar(at: 32))
-      case 8: self.value = .color(source.scalar(at: 32))
-      default: self.value = nil
+      case 1: oneof0 = .number(source.scalar(at: 32))
+      case 2: oneof0 = .text(source.string(at: 32))
+      case 3: oneof0 = .data(source.bytes(at: 32))
+      case 4: oneof0 = .choice(try source.presentMessage(at: 32))
+      case 5: oneof0 = .leaf(try source.presentMessage(at: 32))
+      case 6: oneof0 = .flag(source.scalar(at: 32))
+      case 7: oneof0 = .ratio(source.scalar(at: 32))
+      case 8: oneof0 = .color(source.scalar(at: 32))
+      default: oneof0 = nil
     }
+    self.after = source.scalar(at: 48)
+    self.value = oneof0
     self.unknownFields = source.unknownFields
   }
 
@@ -729,7 +835,7 @@ extension Tree {
   }
 
   fileprivate static var protobufEntrySchema0: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.Tree.NamedEntry", byteCount: 56, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.Tree.NamedEntry", byteCount: 56, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .string, .explicit(at: 24), at: 32),
       BulwarkProtobuf.FieldSchema(2, "value", .message(15), at: 48),
     ])
@@ -738,10 +844,14 @@ extension Tree {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[15] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self._child = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    self.children = try source.messages(at: 32)
-    self.named = try source.messageMap(at: 48, key: { $0.string(at: 32) }, valueAt: 48)
-    self._branch = BulwarkProtobuf.Boxed(try source.message(at: 64))
+    let field1: BulwarkProtobuf.Boxed<Tree>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    let field2: [Tree] = try source.messages(at: 32)
+    let field3: [String: Tree] = try source.messageMap(at: 48, key: { $0.string(at: 32) }, valueAt: 48)
+    let field4: BulwarkProtobuf.Boxed<Branch>? = BulwarkProtobuf.Boxed(try source.message(at: 64))
+    self._child = field1
+    self.children = field2
+    self.named = field3
+    self._branch = field4
     self.value = source.scalar(at: 72)
     self.unknownFields = source.unknownFields
   }
@@ -766,7 +876,8 @@ extension Branch {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[17] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self._tree = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    let field1: BulwarkProtobuf.Boxed<Tree>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    self._tree = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -788,9 +899,12 @@ extension Holder {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[18] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.leaf = try source.message(at: 24)
-    self.tree = try source.message(at: 32)
-    self.leaves = try source.messages(at: 40)
+    let field1: Leaf? = try source.message(at: 24)
+    let field2: Tree? = try source.message(at: 32)
+    let field3: [Leaf] = try source.messages(at: 40)
+    self.leaf = field1
+    self.tree = field2
+    self.leaves = field3
     self.unknownFields = source.unknownFields
   }
 

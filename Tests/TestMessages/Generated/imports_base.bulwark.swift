@@ -34,13 +34,16 @@ public enum Grade: BulwarkProtobuf.ProtobufEnum {
 }
 
 public struct Item: BulwarkProtobuf.ProtobufMessage {
-  public var name: String = ""
+  public var name: String
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.name = ""
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 
   public enum Size: BulwarkProtobuf.ProtobufEnum {
     case unspecified

@@ -80,154 +80,225 @@ public enum Case: BulwarkProtobuf.ProtobufEnum {
 }
 
 public struct Words: BulwarkProtobuf.ProtobufMessage {
-  public var self_: Int32 = 0
+  public var self_: Int32
 
-  public var type: Int32 = 0
+  public var type: Int32
 
-  public var init_: Int32 = 0
+  public var init_: Int32
 
-  public var `class`: Int32 = 0
+  public var `class`: Int32
 
-  public var `enum`: Int32 = 0
+  public var `enum`: Int32
 
-  public var `func`: Int32 = 0
+  public var `func`: Int32
 
-  public var `in`: Int32 = 0
+  public var `in`: Int32
 
-  public var `is`: Int32 = 0
+  public var `is`: Int32
 
-  public var `as`: Int32 = 0
+  public var `as`: Int32
 
-  public var `default`: Int32 = 0
+  public var `default`: Int32
 
-  public var `where`: Int32 = 0
+  public var `where`: Int32
 
-  public var `protocol`: Int32 = 0
+  public var `protocol`: Int32
 
-  public var `operator`: Int32 = 0
+  public var `operator`: Int32
 
-  public var `extension`: Int32 = 0
+  public var `extension`: Int32
 
-  public var `subscript`: Int32 = 0
+  public var `subscript`: Int32
 
-  public var `switch`: Int32 = 0
+  public var `switch`: Int32
 
-  public var `case`: Int32 = 0
+  public var `case`: Int32
 
-  public var `let`: Int32 = 0
+  public var `let`: Int32
 
-  public var `var`: Int32 = 0
+  public var `var`: Int32
 
-  public var `import`: Int32 = 0
+  public var `import`: Int32
 
-  public var `public`: Int32 = 0
+  public var `public`: Int32
 
-  public var `internal`: Int32 = 0
+  public var `internal`: Int32
 
-  public var `deinit`: Int32 = 0
+  public var `deinit`: Int32
 
-  public var `associatedtype`: Int32 = 0
+  public var `associatedtype`: Int32
 
-  public var `throws`: Int32 = 0
+  public var `throws`: Int32
 
-  public var `rethrows`: Int32 = 0
+  public var `rethrows`: Int32
 
-  public var `repeat`: Int32 = 0
+  public var `repeat`: Int32
 
-  public var `guard`: Int32 = 0
+  public var `guard`: Int32
 
-  public var `defer`: Int32 = 0
+  public var `defer`: Int32
 
-  public var `nil`: Int32 = 0
+  public var `nil`: Int32
 
-  public var `true`: Int32 = 0
+  public var `true`: Int32
 
-  public var `false`: Int32 = 0
+  public var `false`: Int32
 
-  public var `async`: Int32 = 0
+  public var `async`: Int32
 
-  public var `await`: Int32 = 0
+  public var `await`: Int32
 
-  public var `actor`: Int32 = 0
+  public var `actor`: Int32
 
-  public var `some`: Int32 = 0
+  public var `some`: Int32
 
-  public var `any`: Int32 = 0
+  public var `any`: Int32
 
-  public var `borrowing`: Int32 = 0
+  public var `borrowing`: Int32
 
-  public var `consuming`: Int32 = 0
+  public var `consuming`: Int32
 
-  public var copy: Int32 = 0
+  public var copy: Int32
 
-  public var `each`: Int32 = 0
+  public var `each`: Int32
 
-  public var `macro`: Int32 = 0
+  public var `macro`: Int32
 
-  public var `package`: Int32 = 0
+  public var `package`: Int32
 
-  public var int: Int32 = 0
+  public var int: Int32
 
-  public var union: Int32 = 0
+  public var union: Int32
 
-  public var `struct`: Int32 = 0
+  public var `struct`: Int32
 
-  public var register: Int32 = 0
+  public var register: Int32
 
-  public var signed: Int32 = 0
+  public var signed: Int32
 
-  public var description: Int32 = 0
+  public var description: Int32
 
-  public var hashValue_: Int32 = 0
+  public var hashValue_: Int32
 
-  public var hash: Int32 = 0
+  public var hash: Int32
 
-  public var encode: Int32 = 0
+  public var encode: Int32
 
-  public var unknownFields_: Int32 = 0
+  public var unknownFields_: Int32
 
-  public var source: Int32 = 0
+  public var source: Int32
 
-  public var target: Int32 = 0
+  public var target: Int32
 
-  public var write: Int32 = 0
+  public var write: Int32
 
-  public var with: Int32 = 0
+  public var with: Int32
 
-  public var serializedBytes: Int32 = 0
+  public var serializedBytes: Int32
 
-  public var protobufLayout: Int32 = 0
+  public var protobufLayout: Int32
 
-  public var protobufSchemas_: Int32 = 0
+  public var protobufSchemas_: Int32
 
-  public var value: Int32 = 0
+  public var value: Int32
 
-  public var entry: Int32 = 0
+  public var entry: Int32
 
-  public var key: Int32 = 0
+  public var key: Int32
 
-  public var none: Int32 = 0
+  public var none: Int32
 
-  public var someValue: Int32 = 0
+  public var someValue: Int32
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.self_ = 0
+    self.type = 0
+    self.init_ = 0
+    self.`class` = 0
+    self.`enum` = 0
+    self.`func` = 0
+    self.`in` = 0
+    self.`is` = 0
+    self.`as` = 0
+    self.`default` = 0
+    self.`where` = 0
+    self.`protocol` = 0
+    self.`operator` = 0
+    self.`extension` = 0
+    self.`subscript` = 0
+    self.`switch` = 0
+    self.`case` = 0
+    self.`let` = 0
+    self.`var` = 0
+    self.`import` = 0
+    self.`public` = 0
+    self.`internal` = 0
+    self.`deinit` = 0
+    self.`associatedtype` = 0
+    self.`throws` = 0
+    self.`rethrows` = 0
+    self.`repeat` = 0
+    self.`guard` = 0
+    self.`defer` = 0
+    self.`nil` = 0
+    self.`true` = 0
+    self.`false` = 0
+    self.`async` = 0
+    self.`await` = 0
+    self.`actor` = 0
+    self.`some` = 0
+    self.`any` = 0
+    self.`borrowing` = 0
+    self.`consuming` = 0
+    self.copy = 0
+    self.`each` = 0
+    self.`macro` = 0
+    self.`package` = 0
+    self.int = 0
+    self.union = 0
+    self.`struct` = 0
+    self.register = 0
+    self.signed = 0
+    self.description = 0
+    self.hashValue_ = 0
+    self.hash = 0
+    self.encode = 0
+    self.unknownFields_ = 0
+    self.source = 0
+    self.target = 0
+    self.write = 0
+    self.with = 0
+    self.serializedBytes = 0
+    self.protobufLayout = 0
+    self.protobufSchemas_ = 0
+    self.value = 0
+    self.entry = 0
+    self.key = 0
+    self.none = 0
+    self.someValue = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// A field named after its own type.
 public struct Bytes: BulwarkProtobuf.ProtobufMessage {
-  public var bytes: [UInt8] = []
+  public var bytes: [UInt8]
 
   public var syncInfo: SyncInfo?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.bytes = []
+    self.syncInfo = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct SyncInfo: BulwarkProtobuf.ProtobufMessage {
@@ -238,10 +309,13 @@ public struct SyncInfo: BulwarkProtobuf.ProtobufMessage {
   private var _syncInfo: BulwarkProtobuf.Boxed<SyncInfo>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self._syncInfo = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct OneofWords: BulwarkProtobuf.ProtobufMessage {
@@ -254,10 +328,15 @@ public struct OneofWords: BulwarkProtobuf.ProtobufMessage {
   public var syncInfo: SyncInfoOneof?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.`class` = nil
+    self.inner = nil
+    self.syncInfo = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 
   /// The members of `class`, of which a message has one or none.
   public enum Class: Hashable, Sendable {
@@ -281,27 +360,34 @@ public struct OneofWords: BulwarkProtobuf.ProtobufMessage {
   }
 
   public struct Inner: BulwarkProtobuf.ProtobufMessage {
-    public var a: Int32 = 0
+    public var a: Int32
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields = BulwarkProtobuf.UnknownFields()
+    public var unknownFields: BulwarkProtobuf.UnknownFields
 
     /// Creates the message with every field at its default.
-    public init() {}
+    public init() {
+      self.a = 0
+      self.unknownFields = BulwarkProtobuf.UnknownFields()
+    }
   }
 }
 
 /// Types with names of Swift's own, at the top and nested.
 public struct AnyMessage: BulwarkProtobuf.ProtobufMessage {
-  public var string: String = ""
+  public var string: String
 
-  public var int32: Int32 = 0
+  public var int32: Int32
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.string = ""
+    self.int32 = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct StringMessage: BulwarkProtobuf.ProtobufMessage {
@@ -312,40 +398,52 @@ public struct StringMessage: BulwarkProtobuf.ProtobufMessage {
   private var _string: BulwarkProtobuf.Boxed<StringMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self._string = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct BoolMessage: BulwarkProtobuf.ProtobufMessage {
-  public var bool: Bool = false
+  public var bool: Bool
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.bool = false
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct TypeMessage: BulwarkProtobuf.ProtobufMessage {
-  public var type: Int32 = 0
+  public var type: Int32
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.type = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct ProtocolMessage: BulwarkProtobuf.ProtobufMessage {
   public var type: TypeMessage?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.type = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct SelfMessage: BulwarkProtobuf.ProtobufMessage {
@@ -356,10 +454,13 @@ public struct SelfMessage: BulwarkProtobuf.ProtobufMessage {
   private var _self_: BulwarkProtobuf.Boxed<SelfMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self._self_ = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct selfMessage: BulwarkProtobuf.ProtobufMessage {
@@ -370,10 +471,13 @@ public struct selfMessage: BulwarkProtobuf.ProtobufMessage {
   private var _init_: BulwarkProtobuf.Boxed<initMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self._init_ = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct initMessage: BulwarkProtobuf.ProtobufMessage {
@@ -384,22 +488,29 @@ public struct initMessage: BulwarkProtobuf.ProtobufMessage {
   private var _self_: BulwarkProtobuf.Boxed<selfMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self._self_ = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct `class`: BulwarkProtobuf.ProtobufMessage {
   public var value: `class`.`struct`?
 
-  public var other: `class`.`enum` = .`func`
+  public var other: `class`.`enum`
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = nil
+    self.other = .`func`
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 
   public enum `enum`: BulwarkProtobuf.ProtobufEnum {
     case `func`
@@ -432,62 +543,79 @@ public struct `class`: BulwarkProtobuf.ProtobufMessage {
   }
 
   public struct `struct`: BulwarkProtobuf.ProtobufMessage {
-    public var `enum`: `class`.`enum` = .`func`
+    public var `enum`: `class`.`enum`
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields = BulwarkProtobuf.UnknownFields()
+    public var unknownFields: BulwarkProtobuf.UnknownFields
 
     /// Creates the message with every field at its default.
-    public init() {}
+    public init() {
+      self.`enum` = .`func`
+      self.unknownFields = BulwarkProtobuf.UnknownFields()
+    }
   }
 }
 
 public struct Error: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Result: BulwarkProtobuf.ProtobufMessage {
   public var error: Error?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.error = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Optional: BulwarkProtobuf.ProtobufMessage {
   public var array: Array?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.array = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Array: BulwarkProtobuf.ProtobufMessage {
-  public var dictionary: [Dictionary] = []
+  public var dictionary: [Dictionary]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.dictionary = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Dictionary: BulwarkProtobuf.ProtobufMessage {
-  public var set: [String: Set] = [:]
+  public var set: [String: Set]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.set = [:]
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Set: BulwarkProtobuf.ProtobufMessage {
@@ -496,42 +624,54 @@ public struct Set: BulwarkProtobuf.ProtobufMessage {
   public var sendable: SendableMessage?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.hashable = nil
+    self.sendable = nil
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct HashableMessage: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct SendableMessage: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Duration: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct MessageReader: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 public struct Outer: BulwarkProtobuf.ProtobufMessage {
@@ -539,13 +679,18 @@ public struct Outer: BulwarkProtobuf.ProtobufMessage {
 
   public var outer: Outer.OuterMessage?
 
-  public var `protocol`: Outer.ProtocolEnum = .unspecified
+  public var `protocol`: Outer.ProtocolEnum
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.type = nil
+    self.outer = nil
+    self.`protocol` = .unspecified
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 
   public enum ProtocolEnum: BulwarkProtobuf.ProtobufEnum {
     case unspecified
@@ -575,23 +720,29 @@ public struct Outer: BulwarkProtobuf.ProtobufMessage {
   }
 
   public struct TypeMessage: BulwarkProtobuf.ProtobufMessage {
-    public var a: Int32 = 0
+    public var a: Int32
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields = BulwarkProtobuf.UnknownFields()
+    public var unknownFields: BulwarkProtobuf.UnknownFields
 
     /// Creates the message with every field at its default.
-    public init() {}
+    public init() {
+      self.a = 0
+      self.unknownFields = BulwarkProtobuf.UnknownFields()
+    }
   }
 
   public struct OuterMessage: BulwarkProtobuf.ProtobufMessage {
-    public var a: Int32 = 0
+    public var a: Int32
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields = BulwarkProtobuf.UnknownFields()
+    public var unknownFields: BulwarkProtobuf.UnknownFields
 
     /// Creates the message with every field at its default.
-    public init() {}
+    public init() {
+      self.a = 0
+      self.unknownFields = BulwarkProtobuf.UnknownFields()
+    }
   }
 }
 
@@ -928,8 +1079,9 @@ extension Bytes {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let field2: SyncInfo? = try source.message(at: 24)
     self.bytes = source.bytes(at: 32)
-    self.syncInfo = try source.message(at: 24)
+    self.syncInfo = field2
     self.unknownFields = source.unknownFields
   }
 
@@ -950,7 +1102,8 @@ extension SyncInfo {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self._syncInfo = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    let field1: BulwarkProtobuf.Boxed<SyncInfo>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    self._syncInfo = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -978,24 +1131,30 @@ extension OneofWords {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    let oneof0: OneofWords.Class?
     switch source.oneofCase(at: 24) {
-      case 1: self.`class` = .self_(source.scalar(at: 32))
-      case 2: self.`class` = .init_(source.scalar(at: 32))
-      case 3: self.`class` = .none(source.scalar(at: 32))
-      case 4: self.`class` = .`some`(source.scalar(at: 32))
-      case 5: self.`class` = .`default`(source.scalar(at: 32))
-      case 6: self.`class` = .hashValue_(source.scalar(at: 32))
-      case 7: self.`class` = .`in`(try source.presentMessage(at: 32))
-      default: self.`class` = nil
+      case 1: oneof0 = .self_(source.scalar(at: 32))
+      case 2: oneof0 = .init_(source.scalar(at: 32))
+      case 3: oneof0 = .none(source.scalar(at: 32))
+      case 4: oneof0 = .`some`(source.scalar(at: 32))
+      case 5: oneof0 = .`default`(source.scalar(at: 32))
+      case 6: oneof0 = .hashValue_(source.scalar(at: 32))
+      case 7: oneof0 = .`in`(try source.presentMessage(at: 32))
+      default: oneof0 = nil
     }
+    let oneof1: OneofWords.InnerOneof?
     switch source.oneofCase(at: 40) {
-      case 8: self.inner = .first(try source.presentMessage(at: 48))
-      default: self.inner = nil
+      case 8: oneof1 = .first(try source.presentMessage(at: 48))
+      default: oneof1 = nil
     }
+    let oneof2: OneofWords.SyncInfoOneof?
     switch source.oneofCase(at: 56) {
-      case 9: self.syncInfo = .second(try source.presentMessage(at: 64))
-      default: self.syncInfo = nil
+      case 9: oneof2 = .second(try source.presentMessage(at: 64))
+      default: oneof2 = nil
     }
+    self.`class` = oneof0
+    self.inner = oneof1
+    self.syncInfo = oneof2
     self.unknownFields = source.unknownFields
   }
 
@@ -1093,7 +1252,8 @@ extension StringMessage {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[6] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self._string = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    let field1: BulwarkProtobuf.Boxed<StringMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    self._string = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1153,7 +1313,8 @@ extension ProtocolMessage {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[9] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.type = try source.message(at: 24)
+    let field1: TypeMessage? = try source.message(at: 24)
+    self.type = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1173,7 +1334,8 @@ extension SelfMessage {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[10] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self._self_ = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    let field1: BulwarkProtobuf.Boxed<SelfMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    self._self_ = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1193,7 +1355,8 @@ extension selfMessage {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[11] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self._init_ = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    let field1: BulwarkProtobuf.Boxed<initMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    self._init_ = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1213,7 +1376,8 @@ extension initMessage {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[12] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self._self_ = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    let field1: BulwarkProtobuf.Boxed<selfMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    self._self_ = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1234,7 +1398,8 @@ extension `class` {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[13] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.value = try source.message(at: 24)
+    let field1: `class`.`struct`? = try source.message(at: 24)
+    self.value = field1
     self.other = source.scalar(at: 32)
     self.unknownFields = source.unknownFields
   }
@@ -1292,7 +1457,8 @@ extension Result {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[16] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.error = try source.message(at: 24)
+    let field1: Error? = try source.message(at: 24)
+    self.error = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1312,7 +1478,8 @@ extension Optional {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[17] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.array = try source.message(at: 24)
+    let field1: Array? = try source.message(at: 24)
+    self.array = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1332,7 +1499,8 @@ extension Array {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[18] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.dictionary = try source.messages(at: 24)
+    let field1: [Dictionary] = try source.messages(at: 24)
+    self.dictionary = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1350,7 +1518,7 @@ extension Dictionary {
   }
 
   fileprivate static var protobufEntrySchema0: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.test.class.protocol.Dictionary.SetEntry", byteCount: 56, [
+    BulwarkProtobuf.MessageSchema("bulwark.test.class.protocol.Dictionary.SetEntry", byteCount: 56, isMapEntry: true, [
       BulwarkProtobuf.FieldSchema(1, "key", .string, .explicit(at: 24), at: 32),
       BulwarkProtobuf.FieldSchema(2, "value", .message(21), at: 48),
     ])
@@ -1359,7 +1527,8 @@ extension Dictionary {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[19] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.set = try source.messageMap(at: 24, key: { $0.string(at: 32) }, valueAt: 48)
+    let field1: [String: Set] = try source.messageMap(at: 24, key: { $0.string(at: 32) }, valueAt: 48)
+    self.set = field1
     self.unknownFields = source.unknownFields
   }
 
@@ -1380,8 +1549,10 @@ extension Set {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[21] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.hashable = try source.message(at: 24)
-    self.sendable = try source.message(at: 32)
+    let field1: HashableMessage? = try source.message(at: 24)
+    let field2: SendableMessage? = try source.message(at: 32)
+    self.hashable = field1
+    self.sendable = field2
     self.unknownFields = source.unknownFields
   }
 
@@ -1468,8 +1639,10 @@ extension Outer {
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[26] }
 
   public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    self.type = try source.message(at: 24)
-    self.outer = try source.message(at: 32)
+    let field1: Outer.TypeMessage? = try source.message(at: 24)
+    let field2: Outer.OuterMessage? = try source.message(at: 32)
+    self.type = field1
+    self.outer = field2
     self.`protocol` = source.scalar(at: 40)
     self.unknownFields = source.unknownFields
   }

@@ -111,16 +111,20 @@ public struct ProtobufAny: BulwarkProtobuf.ProtobufMessage {
   ///
   /// Schemes other than `http`, `https` (or the empty scheme) might be
   /// used with implementation specific semantics.
-  public var typeUrl: String = ""
+  public var typeUrl: String
 
   /// Must be a valid serialized protocol buffer of the above specified type.
-  public var value: [UInt8] = []
+  public var value: [UInt8]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.typeUrl = ""
+    self.value = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 // MARK: - Memory layouts

@@ -10,10 +10,12 @@
 /// }
 public struct ProtobufEmpty: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 // MARK: - Memory layouts

@@ -202,13 +202,16 @@
 /// `INVALID_ARGUMENT` error if any path is unmappable.
 public struct ProtobufFieldMask: BulwarkProtobuf.ProtobufMessage {
   /// The set of field mask paths.
-  public var paths: [String] = []
+  public var paths: [String]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.paths = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 // MARK: - Memory layouts

@@ -6,13 +6,16 @@
 /// The JSON representation for `DoubleValue` is JSON number.
 public struct ProtobufDoubleValue: BulwarkProtobuf.ProtobufMessage {
   /// The double value.
-  public var value: Double = 0
+  public var value: Double
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `float`.
@@ -20,13 +23,16 @@ public struct ProtobufDoubleValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `FloatValue` is JSON number.
 public struct ProtobufFloatValue: BulwarkProtobuf.ProtobufMessage {
   /// The float value.
-  public var value: Float = 0
+  public var value: Float
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `int64`.
@@ -34,13 +40,16 @@ public struct ProtobufFloatValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `Int64Value` is JSON string.
 public struct ProtobufInt64Value: BulwarkProtobuf.ProtobufMessage {
   /// The int64 value.
-  public var value: Int64 = 0
+  public var value: Int64
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `uint64`.
@@ -48,13 +57,16 @@ public struct ProtobufInt64Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `UInt64Value` is JSON string.
 public struct ProtobufUInt64Value: BulwarkProtobuf.ProtobufMessage {
   /// The uint64 value.
-  public var value: UInt64 = 0
+  public var value: UInt64
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `int32`.
@@ -62,13 +74,16 @@ public struct ProtobufUInt64Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `Int32Value` is JSON number.
 public struct ProtobufInt32Value: BulwarkProtobuf.ProtobufMessage {
   /// The int32 value.
-  public var value: Int32 = 0
+  public var value: Int32
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `uint32`.
@@ -76,13 +91,16 @@ public struct ProtobufInt32Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `UInt32Value` is JSON number.
 public struct ProtobufUInt32Value: BulwarkProtobuf.ProtobufMessage {
   /// The uint32 value.
-  public var value: UInt32 = 0
+  public var value: UInt32
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = 0
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `bool`.
@@ -90,13 +108,16 @@ public struct ProtobufUInt32Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `BoolValue` is JSON `true` and `false`.
 public struct ProtobufBoolValue: BulwarkProtobuf.ProtobufMessage {
   /// The bool value.
-  public var value: Bool = false
+  public var value: Bool
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = false
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `string`.
@@ -104,13 +125,16 @@ public struct ProtobufBoolValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `StringValue` is JSON string.
 public struct ProtobufStringValue: BulwarkProtobuf.ProtobufMessage {
   /// The string value.
-  public var value: String = ""
+  public var value: String
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = ""
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 /// Wrapper message for `bytes`.
@@ -118,13 +142,16 @@ public struct ProtobufStringValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `BytesValue` is JSON string.
 public struct ProtobufBytesValue: BulwarkProtobuf.ProtobufMessage {
   /// The bytes value.
-  public var value: [UInt8] = []
+  public var value: [UInt8]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields = BulwarkProtobuf.UnknownFields()
+  public var unknownFields: BulwarkProtobuf.UnknownFields
 
   /// Creates the message with every field at its default.
-  public init() {}
+  public init() {
+    self.value = []
+    self.unknownFields = BulwarkProtobuf.UnknownFields()
+  }
 }
 
 // MARK: - Memory layouts

@@ -1,0 +1,73 @@
+// Decodes and encodes the same messages with Bulwark and with SwiftProtobuf, side by side in one process.
+//   message-bench [--rounds N] [--seconds S] [--json]
+import BulwarkMessages
+import BulwarkProtobuf
+import Foundation
+import SwiftProtobuf
+import SwiftProtobufMessages
+
+let arguments = CommandLine.arguments
+func option(_ name: String, _ fallback: Double) -> Double {
+  arguments.firstIndex(of: name).flatMap { Double(arguments[$0 + 1]) } ?? fallback
+}
+let rounds = Int(option("--rounds", 15))
+let seconds = option("--seconds", 0.2)
+
+/// Keeps the optimizer from leaving out what makes the value.
+@inline(never)
+func keep<Value>(_ value: Value) {}
+
+let voteBytes = try Samples.vote()
+let blockBytes = try Samples.block()
+let vote = try SubmitVoteRequest(serializedBytes: voteBytes)
+let block = try Block(serializedBytes: blockBytes)
+let theirVote = try Consensus_V1_SubmitVoteRequest(serializedBytes: voteBytes)
+let theirBlock = try Consensus_V1_Block(serializedBytes: blockBytes)
+guard try theirVote.serializedBytes() == voteBytes, try theirBlock.serializedBytes() == blockBytes else {
+  fatalError("the two libraries do not write the same bytes")
+}
+
+let measurements = [
+  Measurement(
+    name: "vote decode",
+    byteCount: voteBytes.count,
+    bulwark: { keep(try SubmitVoteRequest(serializedBytes: voteBytes)) },
+    swiftProtobuf: { keep(try Consensus_V1_SubmitVoteRequest(serializedBytes: voteBytes)) }
+  ),
+  Measurement(
+    name: "vote encode",
+    byteCount: voteBytes.count,
+    bulwark: { keep(try vote.serializedBytes()) },
+    swiftProtobuf: { keep(try theirVote.serializedBytes() as [UInt8]) }
+  ),
+  Measurement(
+    name: "block decode",
+    byteCount: blockBytes.count,
+    bulwark: { keep(try Block(serializedBytes: blockBytes)) },
+    swiftProtobuf: { keep(try Consensus_V1_Block(serializedBytes: blockBytes)) }
+  ),
+  Measurement(
+    name: "block encode",
+    byteCount: blockBytes.count,
+    bulwark: { keep(try block.serializedBytes()) },
+    swiftProtobuf: { keep(try theirBlock.serializedBytes() as [UInt8]) }
+  ),
+]
+
+let results = try measurements.map { try $0.run(rounds: rounds, secondsPerRound: seconds) }
+if arguments.contains("--json") {
+  print(String(decoding: try JSONEncoder().encode(results), as: UTF8.self))
+} else {
+  print("nanoseconds per message, medians of \(rounds) rounds taken in turn")
+  print("                   bytes     Bulwark  SwiftProtobuf   ratio")
+  for result in results {
+    let columns = String(
+      format: "%9d  %10.0f  %13.0f  %6.2f",
+      result.byteCount,
+      result.bulwark.median,
+      result.swiftProtobuf.median,
+      result.ratio
+    )
+    print(result.name.padding(toLength: 14, withPad: " ", startingAt: 0), columns)
+  }
+}
