@@ -53,7 +53,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
 
   var hasRoom: Bool { self.connection.availableCalls > 0 && self.io?.isOpen == true }
 
-  /// Starts a call.
+  /// Starts a call; `flushStarted` sends it.
   ///
   /// - Returns: its stream, or nil if there is no room after all.
   func start(_ call: ClientCall) throws(RPCError) -> HTTP2StreamID? {
@@ -61,6 +61,14 @@ final class ClientChannelHandler: ChannelInboundHandler {
       let stream = try self.connection.start(call.request, onlyMessage: call.onlyMessage, now: .now())
     else { return nil }
     self.calls[stream] = call
+    return stream
+  }
+
+  /// Sends the calls that were started, now or at the end of the tick.
+  ///
+  /// Apart from `start`, because a write that fails ends calls before it returns: by then the owner must know
+  /// the stream of each.
+  func flushStarted() {
     self.unflushedCalls += 1
     if self.unflushedCalls < Self.callsPerFlush || self.isRunningOutputs {
       self.io?.needsFlush()
@@ -68,7 +76,6 @@ final class ClientChannelHandler: ChannelInboundHandler {
       self.unflushedCalls = 0
       self.io?.flush()
     }
-    return stream
   }
 
   func cancel(_ stream: HTTP2StreamID) {
@@ -77,7 +84,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
     self.io?.needsFlush()
   }
 
-  /// Sends what waits of a call's requests; true if the peer should take some of it first.
+  /// Sends what waits of a call's requests.
   func send(_ stream: HTTP2StreamID, from messages: OutboundMessages) {
     let (waiting, isFinished) = messages.take()
     do throws(RPCError) {

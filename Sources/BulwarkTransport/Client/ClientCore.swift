@@ -91,6 +91,7 @@ final class ClientCore: ClientConnectionOwner {
       guard let stream = try handler.start(call) else { return false }
       call.state = .open(handler, stream)
       call.receiver.opened()
+      handler.flushStarted()
     } catch {
       self.end(call, error)
     }
