@@ -87,7 +87,7 @@ let package = Package(
     ),
     .target(
       name: "Bulwark",
-      dependencies: ["BulwarkCore", "BulwarkTransport", "BulwarkProtobuf"],
+      dependencies: ["BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf"],
       swiftSettings: settings
     ),
 

@@ -1,4 +1,6 @@
-// The umbrella: what a user imports.
+// The umbrella: what a user imports. The wire and HTTP/2 come along for the limits that a configuration is made of.
 @_exported import BulwarkCore
+@_exported import BulwarkHTTP2
 @_exported import BulwarkProtobuf
 @_exported import BulwarkTransport
+@_exported import BulwarkWire
