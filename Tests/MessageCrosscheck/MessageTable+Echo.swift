@@ -4,6 +4,6 @@ import BulwarkProtobuf
 extension MessageTable {
   /// The messages of `BenchEcho`.
   static let echo: [any ProtobufMessage.Type] = [
-    Msg.self,
+    Msg.self
   ]
 }
