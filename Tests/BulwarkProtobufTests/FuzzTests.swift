@@ -55,7 +55,7 @@ struct FuzzTests {
   func mutation(seed: Int) throws {
     var random = SplitMix(seed: UInt64(seed))
     let sample = try Self.sample()
-    for _ in 0..<2000 {
+    for _ in 0..<400 {
       var bytes = sample
       for _ in 0..<random.below(6) + 1 {
         let index = random.below(bytes.count)
@@ -74,7 +74,7 @@ struct FuzzTests {
   @Test("random bytes", arguments: 0..<4)
   func randomBytes(seed: Int) throws {
     var random = SplitMix(seed: UInt64(seed) &+ 1000)
-    for _ in 0..<4000 {
+    for _ in 0..<1000 {
       let count = random.below(40)
       try Self.expectStable(
         (0..<count).map { _ in UInt8(random.below(2) == 0 ? random.below(32) : random.below(256)) }

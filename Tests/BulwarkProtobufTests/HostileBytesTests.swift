@@ -42,12 +42,15 @@ struct HostileBytesTests {
     #expect(self.error(Leaf.self, groups(100_000))?.reason == .tooDeep)
   }
 
-  @Test("a limit of 2 takes two levels")
-  func ownDepth() {
-    let limits = ProtobufDecodingLimits(maximumDepth: 2)
-    #expect(self.error(Tree.self, Wire.nested(1, depth: 2), limits: limits) == nil)
-    #expect(self.error(Tree.self, Wire.nested(1, depth: 3), limits: limits)?.reason == .tooDeep)
-    #expect(ProtobufDecodingLimits(maximumDepth: 10_000).maximumDepth == 200)
+  @Test(
+    "a limit can be set, up to what the stack is sure to hold",
+    arguments: [(2, 2), (0, 0), (-5, 0), (.max, 200)]
+  )
+  func ownDepth(limit: Int, depth: Int) {
+    var limits = ProtobufDecodingLimits()
+    limits.maximumDepth = limit
+    #expect(self.error(Tree.self, Wire.nested(1, depth: depth), limits: limits) == nil)
+    #expect(self.error(Tree.self, Wire.nested(1, depth: depth + 1), limits: limits)?.reason == .tooDeep)
   }
 
   @Test("what is too deep is not encoded either")

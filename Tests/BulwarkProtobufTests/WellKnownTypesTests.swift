@@ -26,6 +26,37 @@ struct WellKnownTypesTests {
     #expect(Swift.Duration(message) < .zero)
   }
 
+  @Test("each comes back from its bytes as it was")
+  func roundTrips() throws {
+    func expectRoundTrip<Message: ProtobufMessage>(_ message: Message) throws {
+      #expect(try Message(serializedBytes: message.serializedBytes()) == message)
+      #expect(try Message(serializedBytes: []) == Message())
+    }
+    let kinds: [ProtobufValue.Kind?] = [
+      nil, .nullValue(.nullValue), .numberValue(-1.5), .stringValue("s"), .boolValue(true),
+      .structValue(.with { $0.fields = ["k": .with { $0.kind = .boolValue(false) }] }),
+      .listValue(.with { $0.values = [ProtobufValue(), .with { $0.kind = .numberValue(1) }] }),
+    ]
+    for kind in kinds { try expectRoundTrip(ProtobufValue.with { $0.kind = kind }) }
+    try expectRoundTrip(ProtobufEmpty())
+    try expectRoundTrip(ProtobufFieldMask.with { $0.paths = ["a.b", "c"] })
+    try expectRoundTrip(
+      ProtobufTimestamp.with {
+        $0.seconds = -1; $0.nanos = 999_999_999
+      }
+    )
+    try expectRoundTrip(ProtobufDoubleValue.with { $0.value = .pi })
+    try expectRoundTrip(ProtobufFloatValue.with { $0.value = -0.5 })
+    try expectRoundTrip(ProtobufInt64Value.with { $0.value = .min })
+    try expectRoundTrip(ProtobufUInt64Value.with { $0.value = .max })
+    try expectRoundTrip(ProtobufInt32Value.with { $0.value = .min })
+    try expectRoundTrip(ProtobufUInt32Value.with { $0.value = .max })
+    try expectRoundTrip(ProtobufBoolValue.with { $0.value = true })
+    try expectRoundTrip(ProtobufStringValue.with { $0.value = "text" })
+    try expectRoundTrip(ProtobufBytesValue.with { $0.value = [0, 255] })
+    #expect(ProtobufNullValue(rawValue: 3).rawValue == 3 && ProtobufNullValue() == .nullValue)
+  }
+
   @Test("an Any holds a message, and gives it back as that type only")
   func any() throws {
     let leaf = Leaf.with { $0.a = 7 }

@@ -36,14 +36,25 @@ enum Wire {
     self.tag(field, 3) + fields + self.tag(field, 4)
   }
 
-  /// A message nested in itself, so that `depth` messages stand below the outermost.
-  static func nested(_ field: UInt64, depth: Int) -> [UInt8] {
-    // From the inside out; reversed, so that each level is appended and not inserted.
-    var reversed: [UInt8] = []
+  /// A message nested in itself, so that `depth` messages stand below the outermost. Made for a million of them.
+  static func nested(_ field: UInt8, depth: Int) -> [UInt8] {
+    var lengths: [Int] = []
+    var length = 0
     for _ in 0..<depth {
-      let head = self.tag(field, 2) + self.varint(UInt64(reversed.count))
-      reversed.append(contentsOf: head.reversed())
+      lengths.append(length)
+      length += length < 1 << 7 ? 2 : length < 1 << 14 ? 3 : length < 1 << 21 ? 4 : 5
     }
-    return reversed.reversed()
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(length)
+    for length in lengths.reversed() {
+      bytes.append(field << 3 | 2)
+      var rest = length
+      while rest >= 0x80 {
+        bytes.append(UInt8(truncatingIfNeeded: rest) | 0x80)
+        rest >>= 7
+      }
+      bytes.append(UInt8(truncatingIfNeeded: rest))
+    }
+    return bytes
   }
 }

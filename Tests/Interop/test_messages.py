@@ -249,7 +249,6 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 FIELD_ZERO = "the encoding has no field number 0; Python keeps it as an unknown field"
 REQUIRED = "a message without its required fields is none; Python leaves that to its caller"
 TEXT = "a string is UTF-8 in proto2 too, as it becomes a Swift String; Python takes any bytes there"
-ENTRY = "an unknown field inside of a map entry is dropped; Python makes the whole entry an unknown field"
 CLOSED = "an enum keeps values that it does not know in proto2 too; Python moves them to the unknown fields"
 
 
@@ -259,19 +258,6 @@ def is_utf8(data: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def wire_type(field: FieldDescriptor) -> int:
-    """How one value of a field is written."""
-    match field.type:
-        case FieldDescriptor.TYPE_FIXED64 | FieldDescriptor.TYPE_SFIXED64 | FieldDescriptor.TYPE_DOUBLE:
-            return 1
-        case FieldDescriptor.TYPE_STRING | FieldDescriptor.TYPE_BYTES | FieldDescriptor.TYPE_MESSAGE:
-            return 2
-        case FieldDescriptor.TYPE_FIXED32 | FieldDescriptor.TYPE_SFIXED32 | FieldDescriptor.TYPE_FLOAT:
-            return 5
-        case _:
-            return 0
 
 
 def is_unknown_value(field: FieldDescriptor, value: int) -> bool:
@@ -291,8 +277,6 @@ def oddities(descriptor: Descriptor | None, data: bytes) -> set[str]:
         field = descriptor and descriptor.fields_by_number.get(number)
         if number == 0:
             found.add(FIELD_ZERO)
-        if descriptor and descriptor.GetOptions().map_entry and not (field and kind == wire_type(field)):
-            found.add(ENTRY)
         match kind:
             case 0:
                 value, at = read_varint(data, at)
@@ -329,7 +313,7 @@ def judged_alike(recode, descriptor: Descriptor, data: bytes) -> None:
     odd = oddities(descriptor, data) | (set() if decoded.IsInitialized() else {REQUIRED})
     if isinstance(ours, str):
         assert odd & {FIELD_ZERO, REQUIRED, TEXT}, f"{data.hex()}: taken there, here {ours!r}"
-    elif not odd & {ENTRY, CLOSED}:
+    elif CLOSED not in odd:
         again = message_class(descriptor).FromString(ours)
         assert same(again, decoded), f"{data.hex()}: encoded again as {ours.hex()}"
 

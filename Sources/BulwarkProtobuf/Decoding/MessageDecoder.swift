@@ -60,7 +60,7 @@ struct MessageDecoder {
     expectsEnvelopes: Bool,
     _ memoryLimit: Int
   ) throws(ProtobufDecodingError) -> WireScanner {
-    var scanner = WireScanner(maximumDepth: self.limits.maximumDepth, expectsEnvelopes: expectsEnvelopes)
+    var scanner = WireScanner(maximumDepth: self.limits.boundedDepth, expectsEnvelopes: expectsEnvelopes)
     try scanner.scan(bytes, as: self.layout.scanTable)
     guard scanner.memory <= memoryLimit else {
       throw ProtobufDecodingError(.memoryLimitExceeded, message: self.layout.name)
