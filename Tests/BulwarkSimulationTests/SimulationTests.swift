@@ -8,7 +8,7 @@ import Testing
 /// A failure names its seed: `BULWARK_SEED=17 swift test --filter SimulationTests` runs that one alone.
 @Suite struct SimulationTests {
   private static let blockCount: UInt64 = 8
-  private static let seedsPerBlock: UInt64 = 100
+  private static let seedsPerBlock: UInt64 = 80
   private static let chosenSeed = ProcessInfo.processInfo.environment["BULWARK_SEED"].flatMap { UInt64($0) }
 
   private static func seeds(_ block: UInt64) -> [UInt64] {
