@@ -23,6 +23,7 @@ let package = Package(
   platforms: [.macOS(.v26)],
   products: [
     .library(name: "Bulwark", targets: ["Bulwark"]),
+    .library(name: "BulwarkResilience", targets: ["BulwarkResilience"]),
     .library(name: "BulwarkProtobuf", targets: ["BulwarkProtobuf"]),
     .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
     .library(name: "BulwarkCodeGen", targets: ["BulwarkCodeGen"]),
@@ -58,6 +59,9 @@ let package = Package(
     ),
     .target(name: "CBulwark", dependencies: ["CNghttp2", "CProtobufC"]),
 
+    // The policies, which any Swift program can use alone.
+    .target(name: "BulwarkResilience", swiftSettings: settings),
+
     // The stack, lowest first.
     .target(name: "BulwarkCore", dependencies: [nioCore], swiftSettings: settings),
     .target(
@@ -82,7 +86,7 @@ let package = Package(
     ),
     .target(
       name: "BulwarkTestKit",
-      dependencies: ["BulwarkCore", "BulwarkWire", "BulwarkHTTP2", nioCore, collections],
+      dependencies: ["BulwarkCore", "BulwarkWire", "BulwarkHTTP2", "BulwarkResilience", nioCore, collections],
       swiftSettings: settings
     ),
     .target(
@@ -185,6 +189,11 @@ let package = Package(
     ),
 
     // One test target per module, plus simulation.
+    .testTarget(
+      name: "BulwarkResilienceTests",
+      dependencies: ["BulwarkResilience", "BulwarkTestKit"],
+      swiftSettings: settings
+    ),
     .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),
     .testTarget(
       name: "BulwarkHTTP2Tests",

@@ -1,0 +1,57 @@
+/// The states of a circuit.
+public enum CircuitState: String, Hashable, Sendable, Codable, CaseIterable {
+  /// Everything passes, and outcomes are counted.
+  case closed
+  /// Nothing passes until the break is over.
+  case open
+  /// A few probes pass, and decide.
+  case halfOpen
+  /// The probes succeeded; a growing share passes until all does.
+  case recovering
+  /// By hand: nothing passes.
+  case forcedOpen
+  /// By hand: everything passes, and nothing is counted.
+  case disabled
+  /// By hand: everything passes and is counted, and what would have been refused is counted too.
+  case metricsOnly
+}
+
+/// A circuit's change from one state to another.
+public struct CircuitTransition: Hashable, Sendable, Codable {
+  /// Why a circuit changed its state.
+  public enum Cause: String, Hashable, Sendable, Codable, CaseIterable {
+    /// The share of failures reached its threshold.
+    case failureRate
+    /// Too many calls in a row failed.
+    case consecutiveFailures
+    /// The share of slow calls reached its threshold.
+    case slowCallRate
+    /// The break is over.
+    case breakOver
+    /// Enough probes succeeded.
+    case probesSucceeded
+    /// A probe failed, or the failures came back during the recovery.
+    case probeFailed
+    /// The whole share passes again.
+    case recovered
+    /// Somebody asked for it.
+    case manual
+  }
+
+  /// The state before.
+  public var from: CircuitState
+  /// The state after.
+  public var to: CircuitState
+  /// Why.
+  public var cause: Cause
+  /// For a circuit that opened: how long its break is.
+  public var breakDuration: Duration?
+
+  /// A change of state.
+  public init(from: CircuitState, to: CircuitState, cause: Cause, breakDuration: Duration? = nil) {
+    self.from = from
+    self.to = to
+    self.cause = cause
+    self.breakDuration = breakDuration
+  }
+}
