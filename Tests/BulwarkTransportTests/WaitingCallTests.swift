@@ -91,6 +91,24 @@ import Testing
     }
   }
 
+  @Test func aStreamThatNobodyReadsCannotHoldUpTheClose() async throws {
+    let service = ByteService(serverStream: { request, responses, _ in
+      try await responses.write(request)
+      try await self.handler.run()
+    })
+    try await withServer(service) { _, endpoint async throws in
+      var configuration = ClientConfiguration.impatient
+      configuration.gracefulShutdownTimeout = .milliseconds(50)
+      let client = Client(to: endpoint, configuration: configuration)
+      var responses = client.serverStreaming(ByteService.serverStream, .hold).makeAsyncIterator()
+      #expect(try await responses.next() == .hold)
+      await client.close()
+      let error = await #expect(throws: RPCError.self) { try await responses.next() }
+      #expect(error?.code == .unavailable)
+      #expect(try await self.handler.end == .cancelled)
+    }
+  }
+
   @Test func manyMoreCallsThanStreamsAreAllAnswered() async throws {
     var server = ServerConfiguration()
     server.http2.maxConcurrentStreams = 3

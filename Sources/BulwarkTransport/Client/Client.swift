@@ -54,7 +54,9 @@ public final class Client: CallInvoker, Sendable {
 
   /// Takes no new calls, lets the open ones end, and returns when the connection is closed.
   ///
-  /// Calls that wait for the connection fail with UNAVAILABLE. Open calls are bounded by their own deadlines.
+  /// Calls that wait for the connection fail with UNAVAILABLE at once. So do, after
+  /// ``ClientConfiguration/gracefulShutdownTimeout``, the calls that are still open: a stream that somebody holds
+  /// and does not read cannot hold up the end. Bytes that the server does not take are given another 5 seconds.
   public func close() async {
     await withCheckedContinuation { continuation in
       self.onLoop { $0.close(continuation) }

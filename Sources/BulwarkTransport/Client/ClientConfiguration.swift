@@ -15,6 +15,9 @@ public struct ClientConfiguration: Sendable {
   /// How long one attempt to connect may take. Default 20 s, as in gRPC's backoff document.
   public var connectTimeout: Duration = .seconds(20)
 
+  /// How long ``Client/close()`` waits for the open calls before it cancels them. Default 30 s, as for a server.
+  public var gracefulShutdownTimeout: Duration = .seconds(30)
+
   /// How many calls may wait for a connection, or for room on it. One above fails at once with
   /// RESOURCE_EXHAUSTED. Default 10,000.
   public var maxWaitingCalls = 10_000

@@ -31,6 +31,7 @@ final class ClientCore: ClientConnectionOwner {
 
   private var deadlineTimer: DeadlineTimer?
   private var backoffTimer: DeadlineTimer?
+  private var closeTimer: DeadlineTimer?
 
   init(endpoint: Endpoint, configuration: ClientConfiguration, eventLoop: any EventLoop) {
     self.endpoint = endpoint
@@ -335,13 +336,27 @@ final class ClientCore: ClientConnectionOwner {
       for handler in self.live.values {
         handler.beginShutdown()
       }
+      self.boundClose()
     }
     self.resumeCloseWaiters()
+  }
+
+  /// Ends the calls that are still open when the time for a graceful close is over.
+  private func boundClose() {
+    let timer = DeadlineTimer(on: self.eventLoop) { [weak self] in
+      guard let self else { return }
+      for call in self.calls.values {
+        self.drop(call, .clientClosed)
+      }
+    }
+    self.closeTimer = timer
+    timer.update(.now().advanced(by: self.configuration.gracefulShutdownTimeout))
   }
 
   private func resumeCloseWaiters() {
     guard self.live.isEmpty, self.machine.isClosed else { return }
     self.deadlineTimer?.stop()
+    self.closeTimer?.stop()
     for waiter in self.closeWaiters {
       waiter.resume()
     }
