@@ -1,7 +1,10 @@
-"""Python messages and stubs of our .proto files, generated when they are first imported."""
+"""Python messages and stubs of .proto files, generated below .build when they are first needed."""
 
+import hashlib
 import importlib
+import importlib.metadata
 import pathlib
+import shutil
 import sys
 import tempfile
 
@@ -10,7 +13,33 @@ from grpc_tools import protoc
 from programs import ROOT
 
 
-def generate(directory: pathlib.Path, include: pathlib.Path, *files: pathlib.Path, services: bool = True) -> None:
+def generate(include: pathlib.Path, *files: pathlib.Path, services: bool = True) -> None:
+    """Generates Python for .proto files, unless that was done before, and lets it be imported.
+
+    The directory is named after what is in the files, and appears whole: several processes may want it at once.
+    """
+    content = [(str(file.relative_to(include)), file.read_bytes()) for file in files]
+    version = importlib.metadata.version("grpcio-tools")
+    name = hashlib.sha256(repr((version, services, content)).encode()).hexdigest()[:16]
+    directory = ROOT / ".build" / "python-stubs" / name
+    if not directory.exists():
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = pathlib.Path(tempfile.mkdtemp(dir=directory.parent))
+        try:
+            _run_protoc(unfinished, include, files, services)
+            unfinished.rename(directory)
+        except OSError:
+            # Another process was faster: a directory that is there and has files in it is not replaced.
+            if not directory.exists():
+                raise
+        finally:
+            shutil.rmtree(unfinished, ignore_errors=True)
+    sys.path.insert(0, str(directory))
+
+
+def _run_protoc(
+    directory: pathlib.Path, include: pathlib.Path, files: tuple[pathlib.Path, ...], services: bool
+) -> None:
     arguments = [
         "protoc",
         f"-I{include}",
@@ -24,14 +53,10 @@ def generate(directory: pathlib.Path, include: pathlib.Path, *files: pathlib.Pat
         raise RuntimeError(f"protoc failed: {' '.join(arguments)}")
 
 
-_directory = tempfile.TemporaryDirectory(prefix="bulwark-stubs-")
-generated = pathlib.Path(_directory.name)
 generate(
-    generated,
     ROOT / "Protos",
     *(ROOT / "Protos" / name for name in ("bench/echo.proto", "interop/interop.proto", "consensus/v1/consensus.proto")),
 )
-sys.path.insert(0, str(generated))
 
 bench = importlib.import_module("bench.echo_pb2")
 bench_grpc = importlib.import_module("bench.echo_pb2_grpc")

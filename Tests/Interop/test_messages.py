@@ -3,8 +3,6 @@
 import importlib
 import struct
 import subprocess
-import sys
-import tempfile
 
 import pytest
 from google.protobuf import descriptor_pool, message_factory
@@ -32,9 +30,7 @@ def message_types() -> list[Descriptor]:
     names = ["bench/echo.proto", "interop/interop.proto", "consensus/v1/consensus.proto"]
     if include.is_dir():
         files = sorted(include.rglob("*.proto"))
-        directory = tempfile.mkdtemp(prefix="bulwark-messages-", dir=stubs.generated)
-        stubs.generate(directory, include, *files, services=False)
-        sys.path.insert(0, directory)
+        stubs.generate(include, *files, services=False)
         for file in files:
             name = str(file.relative_to(include))
             importlib.import_module(name.removesuffix(".proto").replace("/", ".").replace("-", "_") + "_pb2")
