@@ -7,13 +7,13 @@ extension GoldenTests {
 
     /// Deprecated in the schema.
     struct Node: BulwarkProtobuf.ProtobufMessage {
-      var name: String
+      var name: String = ""
 
-      var weight: Double
+      var weight: Double = 0
 
       var count: Int32?
 
-      var sizes: [UInt64]
+      var sizes: [UInt64] = []
 
       var left: Node? {
         get { self._left?.value }
@@ -21,24 +21,15 @@ extension GoldenTests {
       }
       private var _left: BulwarkProtobuf.Boxed<Node>?
 
-      var byName: [String: Int32]
+      var byName: [String: Int32] = [:]
 
       var choice: Choice?
 
       /// The fields that came with the message and that its schema does not know.
-      var unknownFields: BulwarkProtobuf.UnknownFields
+      var unknownFields = BulwarkProtobuf.UnknownFields()
 
       /// Creates the message with every field at its default.
-      init() {
-        self.name = ""
-        self.weight = 0
-        self.count = nil
-        self.sizes = []
-        self._left = nil
-        self.byName = [:]
-        self.choice = nil
-        self.unknownFields = BulwarkProtobuf.UnknownFields()
-      }
+      init() {}
 
       /// The members of `choice`, of which a message has one or none.
       enum Choice: Hashable, Sendable {
@@ -72,21 +63,18 @@ extension GoldenTests {
 
       static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-      init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-        let field5: BulwarkProtobuf.Boxed<Node>? = BulwarkProtobuf.Boxed(try source.message(at: 80))
-        let oneof0: Node.Choice?
-        switch source.oneofCase(at: 104) {
-          case 7: oneof0 = .flag(source.scalar(at: 112))
-          case 8: oneof0 = .right(try source.presentMessage(at: 112))
-          default: oneof0 = nil
-        }
+      mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
         self.name = source.string(at: 40)
         self.weight = source.scalar(at: 32)
         self.count = source.optionalScalar(at: 60, presence: 56)
         self.sizes = source.scalars(at: 64)
-        self._left = field5
+        self._left = BulwarkProtobuf.Boxed(try source.message(at: 80))
         self.byName = source.map(at: 88, key: { $0.string(at: 32) }, value: { $0.scalar(at: 52) })
-        self.choice = oneof0
+        switch source.oneofCase(at: 104) {
+          case 7: self.choice = .flag(source.scalar(at: 112))
+          case 8: self.choice = .right(try source.presentMessage(at: 112))
+          default: self.choice = nil
+        }
         self.unknownFields = source.unknownFields
       }
 

@@ -5,16 +5,13 @@ public import BulwarkCore
 public import BulwarkProtobuf
 
 public struct Msg: BulwarkProtobuf.ProtobufMessage {
-  public var payload: [UInt8]
+  public var payload: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.payload = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public protocol Echo: BulwarkCore.RPCService {
@@ -112,7 +109,7 @@ extension Msg {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.payload = source.bytes(at: 24)
     self.unknownFields = source.unknownFields
   }

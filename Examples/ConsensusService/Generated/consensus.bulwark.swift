@@ -75,178 +75,132 @@ public enum Verdict: BulwarkProtobuf.ProtobufEnum {
 /// What a block is known by.
 public struct BlockId: BulwarkProtobuf.ProtobufMessage {
   /// 32 bytes, SHA-256 of the header
-  public var hash: [UInt8]
+  public var hash: [UInt8] = []
 
   /// how many parts of 64 KiB the transactions fill, at least 1
-  public var partTotal: UInt32
+  public var partTotal: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.hash = []
-    self.partTotal = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// A member of the committee.
 public struct Validator: BulwarkProtobuf.ProtobufMessage {
   /// 20 bytes
-  public var address: [UInt8]
+  public var address: [UInt8] = []
 
   /// 32 bytes (ed25519) or 48 (BLS)
-  public var publicKey: [UInt8]
+  public var publicKey: [UInt8] = []
 
-  public var votingPower: UInt64
+  public var votingPower: UInt64 = 0
 
-  public var proposerPriority: Int64
+  public var proposerPriority: Int64 = 0
 
-  public var moniker: String
+  public var moniker: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.address = []
-    self.publicKey = []
-    self.votingPower = 0
-    self.proposerPriority = 0
-    self.moniker = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// What one validator says of one block in one round.
 public struct Vote: BulwarkProtobuf.ProtobufMessage {
-  public var type: VoteType
+  public var type: VoteType = .unspecified
 
-  public var height: UInt64
+  public var height: UInt64 = 0
 
-  public var round: UInt32
+  public var round: UInt32 = 0
 
   /// empty = nil vote
-  public var blockHash: [UInt8]
+  public var blockHash: [UInt8] = []
 
-  public var validatorIndex: UInt32
+  public var validatorIndex: UInt32 = 0
 
-  public var timestampNs: UInt64
+  public var timestampNs: UInt64 = 0
 
   /// 64 bytes
-  public var signature: [UInt8]
+  public var signature: [UInt8] = []
 
   /// ABCI 2.0 vote extension, may be empty
-  public var `extension`: [UInt8]
+  public var `extension`: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.type = .unspecified
-    self.height = 0
-    self.round = 0
-    self.blockHash = []
-    self.validatorIndex = 0
-    self.timestampNs = 0
-    self.signature = []
-    self.`extension` = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// What a block is hashed by.
 public struct BlockHeader: BulwarkProtobuf.ProtobufMessage {
-  public var chainId: String
+  public var chainId: String = ""
 
-  public var height: UInt64
+  public var height: UInt64 = 0
 
-  public var round: UInt32
+  public var round: UInt32 = 0
 
-  public var timestampNs: UInt64
+  public var timestampNs: UInt64 = 0
 
   public var parent: BlockId?
 
-  public var txsRoot: [UInt8]
+  public var txsRoot: [UInt8] = []
 
-  public var stateRoot: [UInt8]
+  public var stateRoot: [UInt8] = []
 
-  public var validatorsHash: [UInt8]
+  public var validatorsHash: [UInt8] = []
 
-  public var proposerAddress: [UInt8]
+  public var proposerAddress: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.chainId = ""
-    self.height = 0
-    self.round = 0
-    self.timestampNs = 0
-    self.parent = nil
-    self.txsRoot = []
-    self.stateRoot = []
-    self.validatorsHash = []
-    self.proposerAddress = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// The precommits that decided a block.
 public struct CommitCertificate: BulwarkProtobuf.ProtobufMessage {
-  public var height: UInt64
+  public var height: UInt64 = 0
 
-  public var round: UInt32
+  public var round: UInt32 = 0
 
   public var blockId: BlockId?
 
   /// bit i (byte i / 8, lowest first): validator i signed
-  public var signerBitmap: [UInt8]
+  public var signerBitmap: [UInt8] = []
 
   /// in the order of the bits
-  public var signatures: [[UInt8]]
+  public var signatures: [[UInt8]] = []
 
-  public var aggregateSignature: [UInt8]
+  public var aggregateSignature: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.height = 0
-    self.round = 0
-    self.blockId = nil
-    self.signerBitmap = []
-    self.signatures = []
-    self.aggregateSignature = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// A header with its transactions, and the proof of the block before it.
 public struct Block: BulwarkProtobuf.ProtobufMessage {
   public var header: BlockHeader?
 
-  public var txs: [[UInt8]]
+  public var txs: [[UInt8]] = []
 
   public var lastCommit: CommitCertificate?
 
-  public var evidence: [Evidence]
+  public var evidence: [Evidence] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.header = nil
-    self.txs = []
-    self.lastCommit = nil
-    self.evidence = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Proof or report of misbehaviour.
@@ -254,13 +208,10 @@ public struct Evidence: BulwarkProtobuf.ProtobufMessage {
   public var kind: Kind?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.kind = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   /// The members of `kind`, of which a message has one or none.
   public enum Kind: Hashable, Sendable {
@@ -274,161 +225,120 @@ public struct Evidence: BulwarkProtobuf.ProtobufMessage {
     public var second: Vote?
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.first = nil
-      self.second = nil
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 
   public struct InvalidProposal: BulwarkProtobuf.ProtobufMessage {
     public var blockId: BlockId?
 
-    public var reason: String
+    public var reason: String = ""
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.blockId = nil
-      self.reason = ""
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
 public struct RegisterValidatorRequest: BulwarkProtobuf.ProtobufMessage {
   public var validator: Validator?
 
-  public var proofOfPossession: [UInt8]
+  public var proofOfPossession: [UInt8] = []
 
-  public var labels: [String: String]
+  public var labels: [String: String] = [:]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.validator = nil
-    self.proofOfPossession = []
-    self.labels = [:]
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct RegisterValidatorResponse: BulwarkProtobuf.ProtobufMessage {
-  public var validatorIndex: UInt32
+  public var validatorIndex: UInt32 = 0
 
   /// the first height that it votes at
-  public var activationHeight: UInt64
+  public var activationHeight: UInt64 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.validatorIndex = 0
-    self.activationHeight = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetValidatorSetRequest: BulwarkProtobuf.ProtobufMessage {
   /// 0 = latest
-  public var height: UInt64
+  public var height: UInt64 = 0
 
   /// 0 = the server's largest, which it never exceeds
-  public var pageSize: UInt32
+  public var pageSize: UInt32 = 0
 
-  public var pageToken: String
+  public var pageToken: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.height = 0
-    self.pageSize = 0
-    self.pageToken = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetValidatorSetResponse: BulwarkProtobuf.ProtobufMessage {
-  public var height: UInt64
+  public var height: UInt64 = 0
 
-  public var validators: [Validator]
+  public var validators: [Validator] = []
 
-  public var nextPageToken: String
+  public var nextPageToken: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.height = 0
-    self.validators = []
-    self.nextPageToken = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetDutiesRequest: BulwarkProtobuf.ProtobufMessage {
-  public var epoch: UInt64
+  public var epoch: UInt64 = 0
 
   /// packed
-  public var validatorIndices: [UInt32]
+  public var validatorIndices: [UInt32] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.epoch = 0
-    self.validatorIndices = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetDutiesResponse: BulwarkProtobuf.ProtobufMessage {
-  public var duties: [GetDutiesResponse.Duty]
+  public var duties: [GetDutiesResponse.Duty] = []
 
-  public var dependentRoot: [UInt8]
+  public var dependentRoot: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.duties = []
-    self.dependentRoot = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   public struct Duty: BulwarkProtobuf.ProtobufMessage {
-    public var validatorIndex: UInt32
+    public var validatorIndex: UInt32 = 0
 
-    public var height: UInt64
+    public var height: UInt64 = 0
 
-    public var isProposer: Bool
+    public var isProposer: Bool = false
 
-    public var attestHeights: [UInt64]
+    public var attestHeights: [UInt64] = []
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.validatorIndex = 0
-      self.height = 0
-      self.isProposer = false
-      self.attestHeights = []
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
@@ -436,364 +346,274 @@ public struct SubmitVoteRequest: BulwarkProtobuf.ProtobufMessage {
   public var vote: Vote?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.vote = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct SubmitVoteResponse: BulwarkProtobuf.ProtobufMessage {
-  public var accepted: Bool
+  public var accepted: Bool = false
 
   /// same vote again: OK, so that a retry is safe
-  public var duplicate: Bool
+  public var duplicate: Bool = false
 
   /// for this block in this round, this vote included
-  public var powerSeen: UInt64
+  public var powerSeen: UInt64 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.accepted = false
-    self.duplicate = false
-    self.powerSeen = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetStatusRequest: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetStatusResponse: BulwarkProtobuf.ProtobufMessage {
   /// the last decided one
-  public var height: UInt64
+  public var height: UInt64 = 0
 
   /// of the height being decided, one above
-  public var round: UInt32
+  public var round: UInt32 = 0
 
-  public var lastBlockHash: [UInt8]
+  public var lastBlockHash: [UInt8] = []
 
   /// others have voted at later heights
-  public var syncing: Bool
+  public var syncing: Bool = false
 
   /// that has voted, by round of the height being decided
-  public var powerByRound: [UInt32: UInt64]
+  public var powerByRound: [UInt32: UInt64] = [:]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.height = 0
-    self.round = 0
-    self.lastBlockHash = []
-    self.syncing = false
-    self.powerByRound = [:]
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct ProposeBlockRequest: BulwarkProtobuf.ProtobufMessage {
   public var block: Block?
 
   /// -1 = none
-  public var polRound: Int32
+  public var polRound: Int32 = 0
 
-  public var signature: [UInt8]
+  public var signature: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.block = nil
-    self.polRound = 0
-    self.signature = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct ProposeBlockResponse: BulwarkProtobuf.ProtobufMessage {
   public var blockId: BlockId?
 
-  public var verdict: Verdict
+  public var verdict: Verdict = .unspecified
 
-  public var reason: String
+  public var reason: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.blockId = nil
-    self.verdict = .unspecified
-    self.reason = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetProposalRequest: BulwarkProtobuf.ProtobufMessage {
-  public var height: UInt64
+  public var height: UInt64 = 0
 
-  public var round: UInt32
+  public var round: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.height = 0
-    self.round = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct GetProposalResponse: BulwarkProtobuf.ProtobufMessage {
   public var proposal: ProposeBlockRequest?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.proposal = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// A piece of a serialized ProposeBlockRequest.
 public struct BlockPart: BulwarkProtobuf.ProtobufMessage {
-  public var height: UInt64
+  public var height: UInt64 = 0
 
-  public var round: UInt32
+  public var round: UInt32 = 0
 
-  public var index: UInt32
+  public var index: UInt32 = 0
 
-  public var total: UInt32
+  public var total: UInt32 = 0
 
   /// <= 65536 bytes, as CometBFT parts
-  public var data: [UInt8]
+  public var data: [UInt8] = []
 
   /// Merkle siblings (RFC 6962), lowest first; one leaf per part
-  public var proof: [[UInt8]]
+  public var proof: [[UInt8]] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.height = 0
-    self.round = 0
-    self.index = 0
-    self.total = 0
-    self.data = []
-    self.proof = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct VerifyBlockRequest: BulwarkProtobuf.ProtobufMessage {
   public var block: Block?
 
-  public var fullExecution: Bool
+  public var fullExecution: Bool = false
 
   /// 0 = none; used up: DEADLINE_EXCEEDED
-  public var budgetMs: UInt32
+  public var budgetMs: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.block = nil
-    self.fullExecution = false
-    self.budgetMs = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct VerifyBlockResponse: BulwarkProtobuf.ProtobufMessage {
-  public var verdict: Verdict
+  public var verdict: Verdict = .unspecified
 
-  public var reason: String
+  public var reason: String = ""
 
-  public var stateRoot: [UInt8]
+  public var stateRoot: [UInt8] = []
 
-  public var gasUsed: UInt64
+  public var gasUsed: UInt64 = 0
 
-  public var verifySeconds: Double
+  public var verifySeconds: Double = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.verdict = .unspecified
-    self.reason = ""
-    self.stateRoot = []
-    self.gasUsed = 0
-    self.verifySeconds = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct VerifyCommitRequest: BulwarkProtobuf.ProtobufMessage {
   public var commit: CommitCertificate?
 
   /// none = those of the node at that height
-  public var validators: [Validator]
+  public var validators: [Validator] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.commit = nil
-    self.validators = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct VerifyCommitResponse: BulwarkProtobuf.ProtobufMessage {
-  public var verdict: Verdict
+  public var verdict: Verdict = .unspecified
 
-  public var signedPower: UInt64
+  public var signedPower: UInt64 = 0
 
-  public var badSigners: [UInt32]
+  public var badSigners: [UInt32] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.verdict = .unspecified
-    self.signedPower = 0
-    self.badSigners = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Votes that travel together; the sequence numbers of a stream rise.
 public struct VoteBatch: BulwarkProtobuf.ProtobufMessage {
-  public var sequence: UInt64
+  public var sequence: UInt64 = 0
 
-  public var votes: [Vote]
+  public var votes: [Vote] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.sequence = 0
-    self.votes = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// What became of a batch.
 public struct VoteAck: BulwarkProtobuf.ProtobufMessage {
-  public var sequence: UInt64
+  public var sequence: UInt64 = 0
 
-  public var accepted: UInt32
+  public var accepted: UInt32 = 0
 
-  public var rejected: UInt32
+  public var rejected: UInt32 = 0
 
   /// batches that may be sent without an acknowledgement
-  public var credit: UInt32
+  public var credit: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.sequence = 0
-    self.accepted = 0
-    self.rejected = 0
-    self.credit = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct SyncBlocksRequest: BulwarkProtobuf.ProtobufMessage {
-  public var fromHeight: UInt64
+  public var fromHeight: UInt64 = 0
 
   /// 0 = follow the head
-  public var toHeight: UInt64
+  public var toHeight: UInt64 = 0
 
   /// 0 = 1 MiB; a larger block is sent alone
-  public var maxMessageBytes: UInt32
+  public var maxMessageBytes: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.fromHeight = 0
-    self.toHeight = 0
-    self.maxMessageBytes = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct SyncBlocksResponse: BulwarkProtobuf.ProtobufMessage {
-  public var blocks: [Block]
+  public var blocks: [Block] = []
 
-  public var nextHeight: UInt64
+  public var nextHeight: UInt64 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.blocks = []
-    self.nextHeight = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct SubscribeEventsRequest: BulwarkProtobuf.ProtobufMessage {
-  public var voteTypes: [VoteType]
+  public var voteTypes: [VoteType] = []
 
-  public var includeBlocks: Bool
+  public var includeBlocks: Bool = false
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.voteTypes = []
-    self.includeBlocks = false
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Something that happened at a height.
 public struct ConsensusEvent: BulwarkProtobuf.ProtobufMessage {
-  public var height: UInt64
+  public var height: UInt64 = 0
 
   public var event: Event?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.height = 0
-    self.event = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   /// The members of `event`, of which a message has one or none.
   public enum Event: Hashable, Sendable {
@@ -804,19 +624,15 @@ public struct ConsensusEvent: BulwarkProtobuf.ProtobufMessage {
   }
 
   public struct RoundTimeout: BulwarkProtobuf.ProtobufMessage {
-    public var round: UInt32
+    public var round: UInt32 = 0
 
-    public var step: String
+    public var step: String = ""
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.round = 0
-      self.step = ""
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
@@ -1075,7 +891,7 @@ extension BlockId {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.hash = source.bytes(at: 24)
     self.partTotal = source.scalar(at: 40)
     self.unknownFields = source.unknownFields
@@ -1101,7 +917,7 @@ extension Validator {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.address = source.bytes(at: 24)
     self.publicKey = source.bytes(at: 40)
     self.votingPower = source.scalar(at: 56)
@@ -1136,7 +952,7 @@ extension Vote {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.type = source.scalar(at: 24)
     self.height = source.scalar(at: 32)
     self.round = source.scalar(at: 40)
@@ -1178,13 +994,12 @@ extension BlockHeader {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field5: BlockId? = try source.message(at: 64)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.chainId = source.string(at: 24)
     self.height = source.scalar(at: 40)
     self.round = source.scalar(at: 48)
     self.timestampNs = source.scalar(at: 56)
-    self.parent = field5
+    try source.message(into: &self.parent, at: 64)
     self.txsRoot = source.bytes(at: 72)
     self.stateRoot = source.bytes(at: 88)
     self.validatorsHash = source.bytes(at: 104)
@@ -1220,11 +1035,10 @@ extension CommitCertificate {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[4] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field3: BlockId? = try source.message(at: 40)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.height = source.scalar(at: 24)
     self.round = source.scalar(at: 32)
-    self.blockId = field3
+    try source.message(into: &self.blockId, at: 40)
     self.signerBitmap = source.bytes(at: 48)
     self.signatures = source.bytesList(at: 64)
     self.aggregateSignature = source.bytes(at: 80)
@@ -1254,14 +1068,11 @@ extension Block {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[5] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BlockHeader? = try source.message(at: 24)
-    let field3: CommitCertificate? = try source.message(at: 48)
-    let field4: [Evidence] = try source.messages(at: 56)
-    self.header = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.header, at: 24)
     self.txs = source.bytesList(at: 32)
-    self.lastCommit = field3
-    self.evidence = field4
+    try source.message(into: &self.lastCommit, at: 48)
+    self.evidence = try source.messages(at: 56)
     self.unknownFields = source.unknownFields
   }
 
@@ -1284,14 +1095,12 @@ extension Evidence {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[6] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let oneof0: Evidence.Kind?
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     switch source.oneofCase(at: 24) {
-      case 1: oneof0 = .duplicateVote(try source.presentMessage(at: 32))
-      case 2: oneof0 = .invalidProposal(try source.presentMessage(at: 32))
-      default: oneof0 = nil
+      case 1: self.kind = .duplicateVote(try source.presentMessage(at: 32))
+      case 2: self.kind = .invalidProposal(try source.presentMessage(at: 32))
+      default: self.kind = nil
     }
-    self.kind = oneof0
     self.unknownFields = source.unknownFields
   }
 
@@ -1319,11 +1128,9 @@ extension Evidence.DuplicateVote {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[7] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Vote? = try source.message(at: 24)
-    let field2: Vote? = try source.message(at: 32)
-    self.first = field1
-    self.second = field2
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.first, at: 24)
+    try source.message(into: &self.second, at: 32)
     self.unknownFields = source.unknownFields
   }
 
@@ -1344,9 +1151,8 @@ extension Evidence.InvalidProposal {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[8] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BlockId? = try source.message(at: 24)
-    self.blockId = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.blockId, at: 24)
     self.reason = source.string(at: 32)
     self.unknownFields = source.unknownFields
   }
@@ -1376,9 +1182,8 @@ extension RegisterValidatorRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[9] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Validator? = try source.message(at: 24)
-    self.validator = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.validator, at: 24)
     self.proofOfPossession = source.bytes(at: 32)
     self.labels = source.map(at: 48, key: { $0.string(at: 32) }, value: { $0.string(at: 56) })
     self.unknownFields = source.unknownFields
@@ -1402,7 +1207,7 @@ extension RegisterValidatorResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[11] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.validatorIndex = source.scalar(at: 24)
     self.activationHeight = source.scalar(at: 32)
     self.unknownFields = source.unknownFields
@@ -1426,7 +1231,7 @@ extension GetValidatorSetRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[12] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.height = source.scalar(at: 24)
     self.pageSize = source.scalar(at: 32)
     self.pageToken = source.string(at: 40)
@@ -1452,10 +1257,9 @@ extension GetValidatorSetResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[13] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field2: [Validator] = try source.messages(at: 32)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.height = source.scalar(at: 24)
-    self.validators = field2
+    self.validators = try source.messages(at: 32)
     self.nextPageToken = source.string(at: 48)
     self.unknownFields = source.unknownFields
   }
@@ -1478,7 +1282,7 @@ extension GetDutiesRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[14] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.epoch = source.scalar(at: 24)
     self.validatorIndices = source.scalars(at: 32)
     self.unknownFields = source.unknownFields
@@ -1501,9 +1305,8 @@ extension GetDutiesResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[15] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: [GetDutiesResponse.Duty] = try source.messages(at: 24)
-    self.duties = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self.duties = try source.messages(at: 24)
     self.dependentRoot = source.bytes(at: 40)
     self.unknownFields = source.unknownFields
   }
@@ -1527,7 +1330,7 @@ extension GetDutiesResponse.Duty {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[16] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.validatorIndex = source.scalar(at: 24)
     self.height = source.scalar(at: 32)
     self.isProposer = source.scalar(at: 40)
@@ -1553,9 +1356,8 @@ extension SubmitVoteRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[17] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Vote? = try source.message(at: 24)
-    self.vote = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.vote, at: 24)
     self.unknownFields = source.unknownFields
   }
 
@@ -1576,7 +1378,7 @@ extension SubmitVoteResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[18] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.accepted = source.scalar(at: 24)
     self.duplicate = source.scalar(at: 28)
     self.powerSeen = source.scalar(at: 32)
@@ -1598,7 +1400,7 @@ extension GetStatusRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[19] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 
@@ -1627,7 +1429,7 @@ extension GetStatusResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[20] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.height = source.scalar(at: 24)
     self.round = source.scalar(at: 32)
     self.lastBlockHash = source.bytes(at: 40)
@@ -1657,9 +1459,8 @@ extension ProposeBlockRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[22] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Block? = try source.message(at: 24)
-    self.block = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.block, at: 24)
     self.polRound = source.scalar(at: 32)
     self.signature = source.bytes(at: 40)
     self.unknownFields = source.unknownFields
@@ -1684,9 +1485,8 @@ extension ProposeBlockResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[23] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BlockId? = try source.message(at: 24)
-    self.blockId = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.blockId, at: 24)
     self.verdict = source.scalar(at: 32)
     self.reason = source.string(at: 40)
     self.unknownFields = source.unknownFields
@@ -1710,7 +1510,7 @@ extension GetProposalRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[24] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.height = source.scalar(at: 24)
     self.round = source.scalar(at: 32)
     self.unknownFields = source.unknownFields
@@ -1732,9 +1532,8 @@ extension GetProposalResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[25] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: ProposeBlockRequest? = try source.message(at: 24)
-    self.proposal = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.proposal, at: 24)
     self.unknownFields = source.unknownFields
   }
 
@@ -1758,7 +1557,7 @@ extension BlockPart {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[26] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.height = source.scalar(at: 24)
     self.round = source.scalar(at: 32)
     self.index = source.scalar(at: 36)
@@ -1790,9 +1589,8 @@ extension VerifyBlockRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[27] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Block? = try source.message(at: 24)
-    self.block = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.block, at: 24)
     self.fullExecution = source.scalar(at: 32)
     self.budgetMs = source.scalar(at: 36)
     self.unknownFields = source.unknownFields
@@ -1819,7 +1617,7 @@ extension VerifyBlockResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[28] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.verdict = source.scalar(at: 24)
     self.reason = source.string(at: 32)
     self.stateRoot = source.bytes(at: 48)
@@ -1848,11 +1646,9 @@ extension VerifyCommitRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[29] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: CommitCertificate? = try source.message(at: 24)
-    let field2: [Validator] = try source.messages(at: 32)
-    self.commit = field1
-    self.validators = field2
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.commit, at: 24)
+    self.validators = try source.messages(at: 32)
     self.unknownFields = source.unknownFields
   }
 
@@ -1874,7 +1670,7 @@ extension VerifyCommitResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[30] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.verdict = source.scalar(at: 24)
     self.signedPower = source.scalar(at: 32)
     self.badSigners = source.scalars(at: 40)
@@ -1899,10 +1695,9 @@ extension VoteBatch {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[31] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field2: [Vote] = try source.messages(at: 32)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.sequence = source.scalar(at: 24)
-    self.votes = field2
+    self.votes = try source.messages(at: 32)
     self.unknownFields = source.unknownFields
   }
 
@@ -1925,7 +1720,7 @@ extension VoteAck {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[32] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.sequence = source.scalar(at: 24)
     self.accepted = source.scalar(at: 32)
     self.rejected = source.scalar(at: 36)
@@ -1953,7 +1748,7 @@ extension SyncBlocksRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[33] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.fromHeight = source.scalar(at: 24)
     self.toHeight = source.scalar(at: 32)
     self.maxMessageBytes = source.scalar(at: 40)
@@ -1978,9 +1773,8 @@ extension SyncBlocksResponse {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[34] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: [Block] = try source.messages(at: 24)
-    self.blocks = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self.blocks = try source.messages(at: 24)
     self.nextHeight = source.scalar(at: 40)
     self.unknownFields = source.unknownFields
   }
@@ -2002,7 +1796,7 @@ extension SubscribeEventsRequest {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[35] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.voteTypes = source.scalars(at: 24)
     self.includeBlocks = source.scalar(at: 40)
     self.unknownFields = source.unknownFields
@@ -2028,17 +1822,15 @@ extension ConsensusEvent {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[36] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let oneof0: ConsensusEvent.Event?
-    switch source.oneofCase(at: 32) {
-      case 2: oneof0 = .vote(try source.presentMessage(at: 40))
-      case 3: oneof0 = .newBlock(try source.presentMessage(at: 40))
-      case 4: oneof0 = .evidence(try source.presentMessage(at: 40))
-      case 5: oneof0 = .timeout(try source.presentMessage(at: 40))
-      default: oneof0 = nil
-    }
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.height = source.scalar(at: 24)
-    self.event = oneof0
+    switch source.oneofCase(at: 32) {
+      case 2: self.event = .vote(try source.presentMessage(at: 40))
+      case 3: self.event = .newBlock(try source.presentMessage(at: 40))
+      case 4: self.event = .evidence(try source.presentMessage(at: 40))
+      case 5: self.event = .timeout(try source.presentMessage(at: 40))
+      default: self.event = nil
+    }
     self.unknownFields = source.unknownFields
   }
 
@@ -2073,7 +1865,7 @@ extension ConsensusEvent.RoundTimeout {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[37] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.round = source.scalar(at: 24)
     self.step = source.string(at: 32)
     self.unknownFields = source.unknownFields

@@ -46,26 +46,16 @@ struct LayoutPrinter {
 
   // MARK: - Reading
 
-  /// Everything that can fail comes first, into constants: the compiler copies a struct that it might have to leave
-  /// half made.
+  /// Into a message that is there already: an initializer that can fail would copy what it has made.
   private func writeReading(to source: inout SourceText) {
     let signature =
-      "init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError)"
+      "mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError)"
     source.block("\(self.access)\(signature) {") { source in
       for property in self.plan.properties {
         self.writeRequirement(of: property, to: &source)
-        if property.canFail {
-          source.line("let field\(property.field.number): \(property.storedType) = \(property.reading)")
-        }
+        source.line(property.reading)
       }
       for oneof in self.plan.oneofs { self.writeReading(of: oneof, to: &source) }
-      for property in self.plan.properties {
-        let value = property.canFail ? "field\(property.field.number)" : property.reading
-        source.line("self.\(property.storedName) = \(value)")
-      }
-      for oneof in self.plan.oneofs {
-        source.line("self.\(ReservedNames.quoted(oneof.name)) = oneof\(oneof.oneof.index)")
-      }
       source.line("self.unknownFields = source.unknownFields")
     }
   }
@@ -79,16 +69,15 @@ struct LayoutPrinter {
   }
 
   private func writeReading(of oneof: OneofPlan, to source: inout SourceText) {
-    let constant = "oneof\(oneof.oneof.index)"
-    source.line("let \(constant): \(self.plan.fullName).\(oneof.typeName)?")
+    let property = "self.\(ReservedNames.quoted(oneof.name))"
     source.block("switch source.oneofCase(at: \(oneof.place.presence ?? 0)) {") { source in
       for member in oneof.members {
         let value = member.type.readingPresent(at: member.offset, from: "source")
         source.line(
-          "case \(member.field.number): \(constant) = .\(ReservedNames.quoted(member.name))(\(value))"
+          "case \(member.field.number): \(property) = .\(ReservedNames.quoted(member.name))(\(value))"
         )
       }
-      source.line("default: \(constant) = nil")
+      source.line("default: \(property) = nil")
     }
   }
 
@@ -127,22 +116,25 @@ extension MessagePlan {
 }
 
 extension FieldPlan {
-  /// The expression that copies the field's value out of memory.
+  /// The statement that copies the field's value out of memory.
   fileprivate var reading: String {
-    self.isRecursive ? "BulwarkProtobuf.Boxed(\(self.readingUnboxed))" : self.readingUnboxed
+    if self.isRecursive {
+      return "self.\(self.storedName) = BulwarkProtobuf.Boxed(\(self.readingExpression))"
+    }
+    if self.isSingularMessage {
+      return "try source.message(into: &self.\(self.storedName), at: \(self.offset))"
+    }
+    return "self.\(self.storedName) = \(self.readingExpression)"
   }
 
-  /// Whether the expression can throw: if a message is below it.
-  fileprivate var canFail: Bool {
-    if case .map(let map) = self.shape { map.value.isMessage } else { self.type.isMessage }
+  private var isSingularMessage: Bool {
+    switch self.shape {
+    case .singular, .required, .optional: self.type.isMessage
+    case .repeated, .map, .oneofMember: false
+    }
   }
 
-  /// The type of the property that holds the value.
-  fileprivate var storedType: String {
-    self.isRecursive ? "BulwarkProtobuf.Boxed<\(self.type.swiftName)>?" : self.swiftType
-  }
-
-  private var readingUnboxed: String {
+  private var readingExpression: String {
     let (one, many) = self.type.accessor
     let attempt = self.type.isMessage ? "try " : ""
     let presence = self.presence.map { ", presence: \($0)" } ?? ""

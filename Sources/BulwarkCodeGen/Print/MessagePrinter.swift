@@ -20,9 +20,10 @@ struct MessagePrinter {
       for property in plan.properties { self.write(property, to: &source) }
       for oneof in plan.oneofs { self.write(oneof, to: &source) }
       source.line("/// The fields that came with the message and that its schema does not know.")
-      source.line("\(self.access)var unknownFields: BulwarkProtobuf.UnknownFields")
+      source.line("\(self.access)var unknownFields = BulwarkProtobuf.UnknownFields()")
       source.line()
-      self.writeInitializer(of: plan, to: &source)
+      source.line("/// Creates the message with every field at its default.")
+      source.line("\(self.access)init() {}")
       for oneof in plan.oneofs {
         source.line()
         self.writeType(of: oneof, to: &source)
@@ -38,18 +39,6 @@ struct MessagePrinter {
     }
   }
 
-  /// Properties have no values of their own: the initializer that decodes would set each of them twice.
-  private func writeInitializer(of plan: MessagePlan, to source: inout SourceText) {
-    source.line("/// Creates the message with every field at its default.")
-    source.block("\(self.access)init() {") { source in
-      for property in plan.properties {
-        source.line("self.\(property.storedName) = \(property.initialValue ?? "nil")")
-      }
-      for oneof in plan.oneofs { source.line("self.\(ReservedNames.quoted(oneof.name)) = nil") }
-      source.line("self.unknownFields = BulwarkProtobuf.UnknownFields()")
-    }
-  }
-
   private func write(_ property: FieldPlan, to source: inout SourceText) {
     let name = ReservedNames.quoted(property.name)
     source.documentation(self.documentation(of: property))
@@ -60,7 +49,8 @@ struct MessagePrinter {
       }
       source.line("private var \(property.storedName): BulwarkProtobuf.Boxed<\(property.type.swiftName)>?")
     } else {
-      source.line("\(self.access)var \(name): \(property.swiftType)")
+      let value = property.initialValue.map { " = \($0)" } ?? ""
+      source.line("\(self.access)var \(name): \(property.swiftType)\(value)")
     }
     source.line()
   }

@@ -2,7 +2,7 @@ import CProtobufC
 
 /// The way from bytes to a message: scan, normalize if need be, unpack into one block of memory.
 ///
-/// Nothing here is generic: what depends on the type of the message is compiled into the module that the type is in.
+/// Only what depends on the type of the message is generic, and is compiled into the module that the type is in.
 @usableFromInline
 struct MessageDecoder {
   let layout: MessageLayout
@@ -18,23 +18,42 @@ struct MessageDecoder {
   @inlinable
   static var stackBlock: Int { 1024 }
 
-  /// Unpacks a message, into the block if it has room. The result does not refer to the bytes any more.
+  /// Decodes into a message that has every field at its default; after a failure some fields are set.
+  @inlinable
+  func decode<Message: ProtobufMessage>(
+    _ bytes: UnsafeBufferPointer<UInt8>,
+    into message: inout Message
+  ) -> Result<Void, ProtobufDecodingError> {
+    Result { () throws(ProtobufDecodingError) in
+      try withUnsafeTemporaryAllocation(
+        byteCount: Self.stackBlock,
+        alignment: 16
+      ) { (block) throws(ProtobufDecodingError) in
+        let unpacked = try self.unpack(bytes, into: block)
+        defer { unpacked.ownBlock?.deallocate() }
+        try message.read(from: MessageReader(unpacked.message))
+      }
+    }
+  }
+
+  /// Unpacks a message, into the block if it has room. The result refers to the bytes and to the block.
   @usableFromInline
   func unpack(
     _ bytes: UnsafeBufferPointer<UInt8>,
     into block: UnsafeMutableRawBufferPointer
-  ) -> Result<UnpackedMessage, ProtobufDecodingError> {
-    Result { () throws(ProtobufDecodingError) in
-      guard bytes.count <= Int32.max else {
-        throw ProtobufDecodingError(.tooLarge, message: self.layout.name)
-      }
-      let memoryLimit = self.limits.memory(forWireBytes: bytes.count)
-      let scanner = try self.scan(bytes, expectsEnvelopes: false, memoryLimit)
-      if scanner.isIrregular {
-        return try self.unpackIrregular(bytes, into: block, memoryLimit)
-      }
-      return try self.unpack(bytes, into: block, memory: scanner.memory)
+  ) throws(ProtobufDecodingError) -> UnpackedMessage {
+    guard bytes.count <= Int32.max else {
+      throw ProtobufDecodingError(.tooLarge, message: self.layout.name)
     }
+    let memoryLimit = self.limits.memory(forWireBytes: bytes.count)
+    let scanner = try self.scan(bytes, expectsEnvelopes: false, memoryLimit)
+    if scanner.isIrregular {
+      return try self.unpackIrregular(bytes, into: block, memoryLimit)
+    }
+    if scanner.isPlain, let message = PlainUnpacker.unpack(bytes, as: self.layout.scanTable, into: block) {
+      return UnpackedMessage(ownBlock: nil, message: message)
+    }
+    return try self.unpack(bytes, into: block, memory: scanner.memory)
   }
 
   @inline(never)
@@ -51,6 +70,7 @@ struct MessageDecoder {
     }
     return try normalized.withUnsafeBufferPointer { (bytes) throws(ProtobufDecodingError) in
       let scanner = try self.scan(bytes, expectsEnvelopes: true, memoryLimit)
+      // By libprotobuf-c, whose result does not refer to the bytes: these here are gone before it is read.
       return try self.unpack(bytes, into: block, memory: scanner.memory)
     }
   }
@@ -104,7 +124,7 @@ struct MessageDecoder {
   }
 }
 
-/// A message that libprotobuf-c has unpacked, in the memory that it lies in.
+/// An unpacked message, in the memory that it lies in.
 @frozen
 @usableFromInline
 struct UnpackedMessage {
@@ -117,13 +137,6 @@ struct UnpackedMessage {
   init(ownBlock: UnsafeMutableRawBufferPointer?, message: UnsafeRawPointer) {
     self.ownBlock = ownBlock
     self.message = message
-  }
-
-  /// Copies the message out and frees its memory.
-  @inlinable
-  func take<Message: ProtobufMessage>() throws(ProtobufDecodingError) -> Message {
-    defer { self.ownBlock?.deallocate() }
-    return try Message(reading: MessageReader(self.message))
   }
 }
 

@@ -3,13 +3,25 @@ import CProtobufC
 extension MessageReader {
   // MARK: - Messages
 
+  /// A singular field, made where it will stay; one that is absent stays as it is.
+  @inlinable
+  public func message<Message: ProtobufMessage>(
+    into field: inout Message?,
+    at offset: Int
+  ) throws(ProtobufDecodingError) {
+    guard let nested = self.load(UnsafeRawPointer?.self, at: offset) else { return }
+    field = Message()
+    try field?.read(from: MessageReader(nested))
+  }
+
   /// A singular field; nil if it is absent.
   @inlinable
   public func message<Message: ProtobufMessage>(
     at offset: Int
   ) throws(ProtobufDecodingError) -> Message? {
-    guard let nested = self.load(UnsafeRawPointer?.self, at: offset) else { return nil }
-    return try Message(reading: MessageReader(nested))
+    var message: Message?
+    try self.message(into: &message, at: offset)
+    return message
   }
 
   /// A member of a oneof, or the value of a map entry; absence is the default message.
@@ -29,7 +41,9 @@ extension MessageReader {
     var messages: [Message] = []
     messages.reserveCapacity(elements.count)
     for element in elements {
-      messages.append(try Message(reading: MessageReader(element)))
+      var message = Message()
+      try message.read(from: MessageReader(element))
+      messages.append(message)
     }
     return messages
   }

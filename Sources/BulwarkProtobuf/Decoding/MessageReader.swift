@@ -1,7 +1,7 @@
 /// Reads the fields of an unpacked message. For generated code, which knows the offsets.
 ///
-/// A reader is valid while the initializer that it was passed to runs. It reads memory that libprotobuf-c laid out
-/// after the same ``MessageSchema`` that the offsets come from, so what is read lies within the message.
+/// A reader is valid while the function that it was passed to runs. It reads memory that was laid out after the same
+/// ``MessageSchema`` that the offsets come from, so what is read lies within the message.
 @frozen
 public struct MessageReader {
   @usableFromInline

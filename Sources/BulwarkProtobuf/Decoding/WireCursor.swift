@@ -90,6 +90,32 @@ struct WireCursor {
     return (try? UTF8Span(validating: bytes.span)) != nil
   }
 
+  /// Reads a varint of at most 10 bytes, of which the lower 64 bits count.
+  @inline(__always)
+  mutating func readVarint() throws(WireFault) -> UInt64 {
+    guard self.at < self.end else { throw .truncated }
+    let value = UInt64(self.at.pointee)
+    self.at += 1
+    return value < 0x80 ? value : try self.readRest(of: value, maximumBytes: 10)
+  }
+
+  /// Reads a varint as a boolean: whether any of its bits is set, those above the 64th included.
+  mutating func readBoolean() throws(WireFault) -> Bool {
+    let start = self.at
+    try self.skipVarint()
+    return UnsafeBufferPointer(start: start, count: self.at - start).contains { $0 & 0x7f != 0 }
+  }
+
+  /// Reads a number of fixed size.
+  @inline(__always)
+  mutating func readFixed<Value: FixedWidthInteger & BitwiseCopyable>(
+    _ type: Value.Type
+  ) throws(WireFault) -> Value {
+    let start = UnsafeRawPointer(self.at)
+    try self.skip(MemoryLayout<Value>.size)
+    return Value(littleEndian: start.loadUnaligned(as: type))
+  }
+
   /// Skips a varint of at most 10 bytes.
   @inline(__always)
   mutating func skipVarint() throws(WireFault) {
@@ -149,7 +175,7 @@ struct WireCursor {
       guard self.at < self.end else { throw .truncated }
       let byte = UInt64(self.at.pointee)
       self.at += 1
-      value |= (byte & 0x7f) << UInt64(index * 7)
+      value |= (byte & 0x7f) &<< UInt64(index &* 7)
       if byte < 0x80 { return value }
     }
     throw .malformed

@@ -88,10 +88,7 @@ enum WireNormalizer {
     var values: [UInt8] = []
     var payload = payload
     while !payload.isAtEnd {
-      let start = payload.at
-      try payload.skipVarint()
-      let bytes = UnsafeBufferPointer(start: start, count: payload.at - start)
-      values.append(bytes.contains { $0 & 0x7f != 0 } ? 1 : 0)
+      values.append(try payload.readBoolean() ? 1 : 0)
     }
     return values
   }

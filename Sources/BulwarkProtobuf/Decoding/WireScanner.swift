@@ -13,6 +13,9 @@ struct WireScanner {
   /// Whether the message has something in it that libprotobuf-c refuses or decodes in its own way.
   private(set) var isIrregular = false
 
+  /// Whether all fields of the message and of those below it are singular and known to the schema.
+  private(set) var isPlain = true
+
   /// Starts a scan.
   ///
   /// - Parameter expectsEnvelopes: whether the message comes from the normalizer, which wraps what
@@ -101,6 +104,7 @@ struct WireScanner {
   ) throws(WireFault) -> WireCursor? {
     // Zero for a singular field, which has its place in the message already.
     let elementMemory = rule.pointee.elementMemory
+    if elementMemory != 0 { self.isPlain = false }
     switch type {
     case .varint:
       try cursor.skipVarint()
@@ -167,6 +171,7 @@ struct WireScanner {
     depth: Int
   ) throws(WireFault) {
     let start = cursor.at
+    self.isPlain = false
     try cursor.skipPayload(of: tag, remainingDepth: self.maximumDepth - depth)
     let isForeignEnvelope = tag.number == WireTag.envelope.number && !self.expectsEnvelopes
     if isKnown || tag.type == .startGroup || isForeignEnvelope || message.pointee.isMapEntry {

@@ -14,15 +14,11 @@ extension ProtobufMessage {
     serializedBytes bytes: some Sequence<UInt8>,
     limits: ProtobufDecodingLimits = ProtobufDecodingLimits()
   ) throws(ProtobufDecodingError) {
+    self.init()
     let decoder = MessageDecoder(Self.protobufLayout, limits: limits)
-    self = try withUnsafeTemporaryAllocation(
-      byteCount: MessageDecoder.stackBlock,
-      alignment: 16
-    ) { (block) throws(ProtobufDecodingError) -> Self in
-      let inPlace = bytes.withContiguousStorageIfAvailable { decoder.unpack($0, into: block) }
-      let unpacked = inPlace ?? [UInt8](bytes).withUnsafeBufferPointer { decoder.unpack($0, into: block) }
-      return try unpacked.get().take()
-    }
+    let inPlace = bytes.withContiguousStorageIfAvailable { decoder.decode($0, into: &self) }
+    let result = inPlace ?? [UInt8](bytes).withUnsafeBufferPointer { decoder.decode($0, into: &self) }
+    try result.get()
   }
 
   /// Decodes a message from all readable bytes of the buffer, in place. The buffer's reader index stays.
@@ -33,16 +29,12 @@ extension ProtobufMessage {
     serializedBuffer buffer: ByteBuffer,
     limits: ProtobufDecodingLimits = ProtobufDecodingLimits()
   ) throws(ProtobufDecodingError) {
+    self.init()
     let decoder = MessageDecoder(Self.protobufLayout, limits: limits)
-    self = try withUnsafeTemporaryAllocation(
-      byteCount: MessageDecoder.stackBlock,
-      alignment: 16
-    ) { (block) throws(ProtobufDecodingError) -> Self in
-      let unpacked = buffer.withUnsafeReadableBytes { bytes in
-        bytes.withMemoryRebound(to: UInt8.self) { decoder.unpack($0, into: block) }
-      }
-      return try unpacked.get().take()
+    let result = buffer.withUnsafeReadableBytes { bytes in
+      bytes.withMemoryRebound(to: UInt8.self) { decoder.decode($0, into: &self) }
     }
+    try result.get()
   }
 
   /// The bytes of the message.

@@ -13,10 +13,10 @@ public protocol ProtobufMessage: Hashable, Sendable {
   /// How the message lies in memory while libprotobuf-c works on it. For generated code.
   static var protobufLayout: MessageLayout { get }
 
-  /// Copies the fields out of an unpacked message. For generated code.
+  /// Copies the fields of an unpacked message into one that has every field at its default. For generated code.
   ///
-  /// - Throws: ``ProtobufDecodingError`` if a field that proto2 requires is missing.
-  init(reading source: MessageReader) throws(ProtobufDecodingError)
+  /// - Throws: ``ProtobufDecodingError`` if a field that proto2 requires is missing; some fields are then set.
+  mutating func read(from source: MessageReader) throws(ProtobufDecodingError)
 
   /// Copies the fields into a message that is about to be packed. For generated code.
   func write(to target: MessageWriter)

@@ -6,6 +6,9 @@ struct ScanTable {
   /// The memory that unpacking takes for the message before any of its fields is counted.
   let memory: Int
 
+  /// The bytes of the message itself; a multiple of 8.
+  let byteCount: Int
+
   /// The known fields in ascending order of their numbers.
   let rules: UnsafePointer<FieldRule>
   let ruleCount: Int
@@ -57,7 +60,7 @@ struct ScanTable {
   }
 }
 
-/// What the scanner checks of one field.
+/// What the scanner checks of one field, and where its value is stored.
 struct FieldRule {
   /// What the payload of a length-delimited field is.
   enum Payload {
@@ -71,6 +74,11 @@ struct FieldRule {
   /// What the elements of a packed field are.
   enum PackedElement {
     case varint, boolean, fixed
+  }
+
+  /// What a value is in the memory of a message.
+  enum Storage {
+    case varint32, zigzag32, varint64, zigzag64, boolean, fixed32, fixed64, bytes, message
   }
 
   let number: UInt32
@@ -90,13 +98,22 @@ struct FieldRule {
   /// A bit for each singular message field, shared by fields from the 65th on; otherwise zero.
   let singularBit: UInt64
 
-  /// The offset of the case number if the field is a member of a oneof; otherwise nil.
-  let oneof: Int?
+  let presence: FieldSchema.Presence
+
+  let storage: Storage
+
+  /// The place of the value in the memory of the message.
+  let offset: Int
 
   /// The table of the field's message type.
   let message: UnsafePointer<ScanTable>?
 
   let name: StaticString
+
+  /// The offset of the case number if the field is a member of a oneof; otherwise nil.
+  var oneof: Int? {
+    if case .oneof(let offset) = self.presence { offset } else { nil }
+  }
 
   /// Whether a value of the field may come with the wire type.
   @inline(__always)
@@ -115,7 +132,9 @@ extension FieldRule {
     self.name = field.name
     self.isRepeated = field.presence.isRepeated
     self.elementMemory = self.isRepeated ? elementSize : 0
-    if case .oneof(let offset) = field.presence { self.oneof = offset } else { self.oneof = nil }
+    self.presence = field.presence
+    self.storage = field.kind.storage
+    self.offset = field.offset
     switch field.kind {
     case .message(let index): self.message = tables + index
     case .imported(let layout): self.message = layout.scanTable
@@ -148,6 +167,20 @@ extension FieldSchema.Kind {
     case .string: (.lengthDelimited, .string, 16)
     case .bytes: (.lengthDelimited, .bytes, 16)
     case .message, .imported: (.lengthDelimited, .message, 8)
+    }
+  }
+
+  fileprivate var storage: FieldRule.Storage {
+    switch self {
+    case .int32, .uint32, .enumeration: .varint32
+    case .sint32: .zigzag32
+    case .int64, .uint64: .varint64
+    case .sint64: .zigzag64
+    case .bool: .boolean
+    case .sfixed32, .fixed32, .float: .fixed32
+    case .sfixed64, .fixed64, .double: .fixed64
+    case .string, .bytes: .bytes
+    case .message, .imported: .message
     }
   }
 }

@@ -99,6 +99,7 @@ extension ScanTable {
     self.name = message.name
     self.byTag = UnsafePointer(constants(byTag))
     self.memory = UnpackedMemory.message(byteCount: message.byteCount, fields: message.fields)
+    self.byteCount = message.byteCount
     self.rules = UnsafePointer(constants(rules))
     self.ruleCount = rules.count
     self.direct = UnsafePointer(constants(direct))

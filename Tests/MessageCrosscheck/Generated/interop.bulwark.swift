@@ -5,171 +5,131 @@ import BulwarkCore
 import BulwarkProtobuf
 
 struct EchoRequest: BulwarkProtobuf.ProtobufMessage {
-  var payload: [UInt8]
+  var payload: [UInt8] = []
 
   /// How long to wait first, in milliseconds. A cancelled call waits no longer.
-  var delayMs: UInt32
+  var delayMs: UInt32 = 0
 
   /// Fail with this instead of answering.
   var failure: Failure?
 
   /// A name for this call, to be asked about later. Empty: it has none. In a stream the first message's key counts.
-  var key: String
+  var key: String = ""
 
   /// Whether the response carries a report.
-  var wantReport: Bool
+  var wantReport: Bool = false
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.payload = []
-    self.delayMs = 0
-    self.failure = nil
-    self.key = ""
-    self.wantReport = false
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct EchoResponse: BulwarkProtobuf.ProtobufMessage {
-  var payload: [UInt8]
+  var payload: [UInt8] = []
 
   /// Only if it was asked for.
   var report: Report?
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.payload = []
-    self.report = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct Report: BulwarkProtobuf.ProtobufMessage {
   /// What was left until the call's deadline when the handler started, in milliseconds; 0 if the call had none.
-  var deadlineRemainingMs: UInt64
+  var deadlineRemainingMs: UInt64 = 0
 
   /// How many calls with this call's key have reached a handler since the server started, this one included.
-  var attempt: UInt32
+  var attempt: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.deadlineRemainingMs = 0
-    self.attempt = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct Failure: BulwarkProtobuf.ProtobufMessage {
   /// A gRPC status code, 1 to 16.
-  var code: Int32
+  var code: Int32 = 0
 
-  var message: String
+  var message: String = ""
 
   /// Sent with the status, beside what is echoed.
-  var trailers: [MetadataEntry]
+  var trailers: [MetadataEntry] = []
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.code = 0
-    self.message = ""
-    self.trailers = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct MetadataEntry: BulwarkProtobuf.ProtobufMessage {
-  var name: String
+  var name: String = ""
 
   /// The bytes of the value: as they are for names ending in `-bin`, visible ASCII for all others.
-  var value: [UInt8]
+  var value: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.name = ""
-    self.value = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct CollectResponse: BulwarkProtobuf.ProtobufMessage {
-  var messages: UInt32
+  var messages: UInt32 = 0
 
-  var payloadBytes: UInt64
+  var payloadBytes: UInt64 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.messages = 0
-    self.payloadBytes = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct ExpandRequest: BulwarkProtobuf.ProtobufMessage {
   /// The payload sizes of the responses, in bytes; each payload is filled with its index modulo 256.
-  var sizes: [UInt32]
+  var sizes: [UInt32] = []
 
-  var delayMs: UInt32
+  var delayMs: UInt32 = 0
 
   /// Fail with this after the last response.
   var failure: Failure?
 
-  var key: String
+  var key: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.sizes = []
-    self.delayMs = 0
-    self.failure = nil
-    self.key = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct HandlerEndRequest: BulwarkProtobuf.ProtobufMessage {
-  var key: String
+  var key: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.key = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 }
 
 struct HandlerEndResponse: BulwarkProtobuf.ProtobufMessage {
-  var end: HandlerEndResponse.End
+  var end: HandlerEndResponse.End = .unspecified
 
   /// The fields that came with the message and that its schema does not know.
-  var unknownFields: BulwarkProtobuf.UnknownFields
+  var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  init() {
-    self.end = .unspecified
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  init() {}
 
   enum End: BulwarkProtobuf.ProtobufEnum {
     /// No call with this key has reached a handler.
@@ -327,11 +287,10 @@ extension EchoRequest {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field3: Failure? = try source.message(at: 48)
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.payload = source.bytes(at: 24)
     self.delayMs = source.scalar(at: 40)
-    self.failure = field3
+    try source.message(into: &self.failure, at: 48)
     self.key = source.string(at: 56)
     self.wantReport = source.scalar(at: 72)
     self.unknownFields = source.unknownFields
@@ -357,10 +316,9 @@ extension EchoResponse {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field2: Report? = try source.message(at: 40)
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.payload = source.bytes(at: 24)
-    self.report = field2
+    try source.message(into: &self.report, at: 40)
     self.unknownFields = source.unknownFields
   }
 
@@ -381,7 +339,7 @@ extension Report {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.deadlineRemainingMs = source.scalar(at: 24)
     self.attempt = source.scalar(at: 32)
     self.unknownFields = source.unknownFields
@@ -405,11 +363,10 @@ extension Failure {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field3: [MetadataEntry] = try source.messages(at: 48)
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.code = source.scalar(at: 24)
     self.message = source.string(at: 32)
-    self.trailers = field3
+    self.trailers = try source.messages(at: 48)
     self.unknownFields = source.unknownFields
   }
 
@@ -431,7 +388,7 @@ extension MetadataEntry {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[4] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.name = source.string(at: 24)
     self.value = source.bytes(at: 40)
     self.unknownFields = source.unknownFields
@@ -454,7 +411,7 @@ extension CollectResponse {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[5] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.messages = source.scalar(at: 24)
     self.payloadBytes = source.scalar(at: 32)
     self.unknownFields = source.unknownFields
@@ -479,11 +436,10 @@ extension ExpandRequest {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[6] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field3: Failure? = try source.message(at: 48)
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.sizes = source.scalars(at: 24)
     self.delayMs = source.scalar(at: 40)
-    self.failure = field3
+    try source.message(into: &self.failure, at: 48)
     self.key = source.string(at: 56)
     self.unknownFields = source.unknownFields
   }
@@ -506,7 +462,7 @@ extension HandlerEndRequest {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[7] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.key = source.string(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -526,7 +482,7 @@ extension HandlerEndResponse {
 
   static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[8] }
 
-  init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.end = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }

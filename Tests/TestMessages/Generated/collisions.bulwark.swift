@@ -39,27 +39,10 @@ public struct Collisions: BulwarkProtobuf.ProtobufMessage {
   public var `protocol`: Int32?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.fooBar = nil
-    self.fooBar_2 = nil
-    self.fooBar_3 = nil
-    self.leading = nil
-    self.trailing = nil
-    self.doubleUnder = nil
-    self._1st = nil
-    self.urlPath = nil
-    self.id = nil
-    self._child = nil
-    self.child_11 = nil
-    self.self_ = nil
-    self.self__13 = nil
-    self.`any` = nil
-    self.`protocol` = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -87,8 +70,7 @@ extension Collisions {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field10: BulwarkProtobuf.Boxed<Collisions>? = BulwarkProtobuf.Boxed(try source.message(at: 96))
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.fooBar = source.optionalScalar(at: 28, presence: 24)
     self.fooBar_2 = source.optionalScalar(at: 36, presence: 32)
     self.fooBar_3 = source.optionalScalar(at: 44, presence: 40)
@@ -98,7 +80,7 @@ extension Collisions {
     self._1st = source.optionalScalar(at: 76, presence: 72)
     self.urlPath = source.optionalScalar(at: 84, presence: 80)
     self.id = source.optionalScalar(at: 92, presence: 88)
-    self._child = field10
+    self._child = BulwarkProtobuf.Boxed(try source.message(at: 96))
     self.child_11 = source.optionalScalar(at: 108, presence: 104)
     self.self_ = source.optionalScalar(at: 116, presence: 112)
     self.self__13 = source.optionalScalar(at: 124, presence: 120)

@@ -38,61 +38,43 @@ public enum Color: BulwarkProtobuf.ProtobufEnum {
 
 /// One field of each type.
 public struct Scalars: BulwarkProtobuf.ProtobufMessage {
-  public var doubleValue: Double
+  public var doubleValue: Double = 0
 
-  public var floatValue: Float
+  public var floatValue: Float = 0
 
-  public var int32Value: Int32
+  public var int32Value: Int32 = 0
 
-  public var int64Value: Int64
+  public var int64Value: Int64 = 0
 
-  public var uint32Value: UInt32
+  public var uint32Value: UInt32 = 0
 
-  public var uint64Value: UInt64
+  public var uint64Value: UInt64 = 0
 
-  public var sint32Value: Int32
+  public var sint32Value: Int32 = 0
 
-  public var sint64Value: Int64
+  public var sint64Value: Int64 = 0
 
-  public var fixed32Value: UInt32
+  public var fixed32Value: UInt32 = 0
 
-  public var fixed64Value: UInt64
+  public var fixed64Value: UInt64 = 0
 
-  public var sfixed32Value: Int32
+  public var sfixed32Value: Int32 = 0
 
-  public var sfixed64Value: Int64
+  public var sfixed64Value: Int64 = 0
 
-  public var boolValue: Bool
+  public var boolValue: Bool = false
 
-  public var stringValue: String
+  public var stringValue: String = ""
 
-  public var bytesValue: [UInt8]
+  public var bytesValue: [UInt8] = []
 
-  public var colorValue: Color
+  public var colorValue: Color = .unspecified
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.doubleValue = 0
-    self.floatValue = 0
-    self.int32Value = 0
-    self.int64Value = 0
-    self.uint32Value = 0
-    self.uint64Value = 0
-    self.sint32Value = 0
-    self.sint64Value = 0
-    self.fixed32Value = 0
-    self.fixed64Value = 0
-    self.sfixed32Value = 0
-    self.sfixed64Value = 0
-    self.boolValue = false
-    self.stringValue = ""
-    self.bytesValue = []
-    self.colorValue = .unspecified
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Optionals: BulwarkProtobuf.ProtobufMessage {
@@ -115,161 +97,109 @@ public struct Optionals: BulwarkProtobuf.ProtobufMessage {
   public var messageValue: Scalars?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.doubleValue = nil
-    self.floatValue = nil
-    self.int32Value = nil
-    self.int64Value = nil
-    self.boolValue = nil
-    self.stringValue = nil
-    self.bytesValue = nil
-    self.colorValue = nil
-    self.messageValue = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Repeateds: BulwarkProtobuf.ProtobufMessage {
-  public var doubles: [Double]
+  public var doubles: [Double] = []
 
-  public var floats: [Float]
+  public var floats: [Float] = []
 
-  public var int32s: [Int32]
+  public var int32s: [Int32] = []
 
-  public var int64s: [Int64]
+  public var int64s: [Int64] = []
 
-  public var uint32s: [UInt32]
+  public var uint32s: [UInt32] = []
 
-  public var uint64s: [UInt64]
+  public var uint64s: [UInt64] = []
 
-  public var sint32s: [Int32]
+  public var sint32s: [Int32] = []
 
-  public var sint64s: [Int64]
+  public var sint64s: [Int64] = []
 
-  public var fixed32s: [UInt32]
+  public var fixed32s: [UInt32] = []
 
-  public var fixed64s: [UInt64]
+  public var fixed64s: [UInt64] = []
 
-  public var sfixed32s: [Int32]
+  public var sfixed32s: [Int32] = []
 
-  public var sfixed64s: [Int64]
+  public var sfixed64s: [Int64] = []
 
-  public var bools: [Bool]
+  public var bools: [Bool] = []
 
-  public var strings: [String]
+  public var strings: [String] = []
 
-  public var byteStrings: [[UInt8]]
+  public var byteStrings: [[UInt8]] = []
 
-  public var colors: [Color]
+  public var colors: [Color] = []
 
-  public var messages: [Scalars]
+  public var messages: [Scalars] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.doubles = []
-    self.floats = []
-    self.int32s = []
-    self.int64s = []
-    self.uint32s = []
-    self.uint64s = []
-    self.sint32s = []
-    self.sint64s = []
-    self.fixed32s = []
-    self.fixed64s = []
-    self.sfixed32s = []
-    self.sfixed64s = []
-    self.bools = []
-    self.strings = []
-    self.byteStrings = []
-    self.colors = []
-    self.messages = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// The same field numbers and types, written without packing.
 public struct Unpackeds: BulwarkProtobuf.ProtobufMessage {
-  public var doubles: [Double]
+  public var doubles: [Double] = []
 
-  public var int32s: [Int32]
+  public var int32s: [Int32] = []
 
-  public var sint64s: [Int64]
+  public var sint64s: [Int64] = []
 
-  public var fixed32s: [UInt32]
+  public var fixed32s: [UInt32] = []
 
-  public var bools: [Bool]
+  public var bools: [Bool] = []
 
-  public var colors: [Color]
+  public var colors: [Color] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.doubles = []
-    self.int32s = []
-    self.sint64s = []
-    self.fixed32s = []
-    self.bools = []
-    self.colors = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Maps: BulwarkProtobuf.ProtobufMessage {
-  public var int32s: [Int32: Int32]
+  public var int32s: [Int32: Int32] = [:]
 
-  public var int64s: [Int64: UInt64]
+  public var int64s: [Int64: UInt64] = [:]
 
-  public var uint32s: [UInt32: Int64]
+  public var uint32s: [UInt32: Int64] = [:]
 
-  public var fixed64s: [UInt64: Double]
+  public var fixed64s: [UInt64: Double] = [:]
 
-  public var bools: [Bool: String]
+  public var bools: [Bool: String] = [:]
 
-  public var strings: [String: [UInt8]]
+  public var strings: [String: [UInt8]] = [:]
 
-  public var colors: [String: Color]
+  public var colors: [String: Color] = [:]
 
-  public var messages: [String: Scalars]
+  public var messages: [String: Scalars] = [:]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.int32s = [:]
-    self.int64s = [:]
-    self.uint32s = [:]
-    self.fixed64s = [:]
-    self.bools = [:]
-    self.strings = [:]
-    self.colors = [:]
-    self.messages = [:]
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Choice: BulwarkProtobuf.ProtobufMessage {
-  public var after: Int32
+  public var after: Int32 = 0
 
   public var value: Value?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.after = 0
-    self.value = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   /// The members of `value`, of which a message has one or none.
   public enum Value: Hashable, Sendable {
@@ -285,22 +215,17 @@ public struct Choice: BulwarkProtobuf.ProtobufMessage {
 }
 
 public struct Leaf: BulwarkProtobuf.ProtobufMessage {
-  public var a: Int32
+  public var a: Int32 = 0
 
-  public var b: Int32
+  public var b: Int32 = 0
 
-  public var c: [Int32]
+  public var c: [Int32] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.a = 0
-    self.b = 0
-    self.c = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Contains itself: directly, in a list, in a map, and through another message.
@@ -311,9 +236,9 @@ public struct Tree: BulwarkProtobuf.ProtobufMessage {
   }
   private var _child: BulwarkProtobuf.Boxed<Tree>?
 
-  public var children: [Tree]
+  public var children: [Tree] = []
 
-  public var named: [String: Tree]
+  public var named: [String: Tree] = [:]
 
   public var branch: Branch? {
     get { self._branch?.value }
@@ -321,20 +246,13 @@ public struct Tree: BulwarkProtobuf.ProtobufMessage {
   }
   private var _branch: BulwarkProtobuf.Boxed<Branch>?
 
-  public var value: Int32
+  public var value: Int32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self._child = nil
-    self.children = []
-    self.named = [:]
-    self._branch = nil
-    self.value = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Branch: BulwarkProtobuf.ProtobufMessage {
@@ -345,13 +263,10 @@ public struct Branch: BulwarkProtobuf.ProtobufMessage {
   private var _tree: BulwarkProtobuf.Boxed<Tree>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self._tree = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Holder: BulwarkProtobuf.ProtobufMessage {
@@ -359,60 +274,44 @@ public struct Holder: BulwarkProtobuf.ProtobufMessage {
 
   public var tree: Tree?
 
-  public var leaves: [Leaf]
+  public var leaves: [Leaf] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.leaf = nil
-    self.tree = nil
-    self.leaves = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Empty: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Field numbers at the ends of what a tag can hold, in no order.
 public struct Numbers: BulwarkProtobuf.ProtobufMessage {
-  public var last: Int32
+  public var last: Int32 = 0
 
-  public var first: Int32
+  public var first: Int32 = 0
 
-  public var twoBytes: Int32
+  public var twoBytes: Int32 = 0
 
-  public var threeBytes: Int32
+  public var threeBytes: Int32 = 0
 
-  public var direct: Int32
+  public var direct: Int32 = 0
 
-  public var searched: Int32
+  public var searched: Int32 = 0
 
-  public var reservedNeighbour: Int32
+  public var reservedNeighbour: Int32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.last = 0
-    self.first = 0
-    self.twoBytes = 0
-    self.threeBytes = 0
-    self.direct = 0
-    self.searched = 0
-    self.reservedNeighbour = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -441,7 +340,7 @@ extension Scalars {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.doubleValue = source.scalar(at: 32)
     self.floatValue = source.scalar(at: 44)
     self.int32Value = source.scalar(at: 48)
@@ -499,8 +398,7 @@ extension Optionals {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field9: Scalars? = try source.message(at: 136)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.doubleValue = source.optionalScalar(at: 32, presence: 24)
     self.floatValue = source.optionalScalar(at: 44, presence: 40)
     self.int32Value = source.optionalScalar(at: 52, presence: 48)
@@ -509,7 +407,7 @@ extension Optionals {
     self.stringValue = source.optionalString(at: 88, presence: 80)
     self.bytesValue = source.optionalBytes(at: 112, presence: 104)
     self.colorValue = source.optionalScalar(at: 132, presence: 128)
-    self.messageValue = field9
+    try source.message(into: &self.messageValue, at: 136)
     self.unknownFields = source.unknownFields
   }
 
@@ -552,8 +450,7 @@ extension Repeateds {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field17: [Scalars] = try source.messages(at: 280)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.doubles = source.scalars(at: 24)
     self.floats = source.scalars(at: 40)
     self.int32s = source.scalars(at: 56)
@@ -570,7 +467,7 @@ extension Repeateds {
     self.strings = source.strings(at: 232)
     self.byteStrings = source.bytesList(at: 248)
     self.colors = source.scalars(at: 264)
-    self.messages = field17
+    self.messages = try source.messages(at: 280)
     self.unknownFields = source.unknownFields
   }
 
@@ -610,7 +507,7 @@ extension Unpackeds {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.doubles = source.scalars(at: 24)
     self.int32s = source.scalars(at: 40)
     self.sint64s = source.scalars(at: 56)
@@ -703,8 +600,7 @@ extension Maps {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[4] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field8: [String: Scalars] = try source.messageMap(at: 136, key: { $0.string(at: 32) }, valueAt: 48)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.int32s = source.map(at: 24, key: { $0.scalar(at: 28) }, value: { $0.scalar(at: 36) })
     self.int64s = source.map(at: 40, key: { $0.scalar(at: 32) }, value: { $0.scalar(at: 48) })
     self.uint32s = source.map(at: 56, key: { $0.scalar(at: 28) }, value: { $0.scalar(at: 40) })
@@ -712,7 +608,7 @@ extension Maps {
     self.bools = source.map(at: 88, key: { $0.scalar(at: 28) }, value: { $0.string(at: 40) })
     self.strings = source.map(at: 104, key: { $0.string(at: 32) }, value: { $0.bytes(at: 56) })
     self.colors = source.map(at: 120, key: { $0.string(at: 32) }, value: { $0.scalar(at: 52) })
-    self.messages = field8
+    self.messages = try source.messageMap(at: 136, key: { $0.string(at: 32) }, valueAt: 48)
     self.unknownFields = source.unknownFields
   }
 
@@ -746,21 +642,19 @@ extension Choice {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[13] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let oneof0: Choice.Value?
-    switch source.oneofCase(at: 24) {
-      case 1: oneof0 = .number(source.scalar(at: 32))
-      case 2: oneof0 = .text(source.string(at: 32))
-      case 3: oneof0 = .data(source.bytes(at: 32))
-      case 4: oneof0 = .choice(try source.presentMessage(at: 32))
-      case 5: oneof0 = .leaf(try source.presentMessage(at: 32))
-      case 6: oneof0 = .flag(source.scalar(at: 32))
-      case 7: oneof0 = .ratio(source.scalar(at: 32))
-      case 8: oneof0 = .color(source.scalar(at: 32))
-      default: oneof0 = nil
-    }
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.after = source.scalar(at: 48)
-    self.value = oneof0
+    switch source.oneofCase(at: 24) {
+      case 1: self.value = .number(source.scalar(at: 32))
+      case 2: self.value = .text(source.string(at: 32))
+      case 3: self.value = .data(source.bytes(at: 32))
+      case 4: self.value = .choice(try source.presentMessage(at: 32))
+      case 5: self.value = .leaf(try source.presentMessage(at: 32))
+      case 6: self.value = .flag(source.scalar(at: 32))
+      case 7: self.value = .ratio(source.scalar(at: 32))
+      case 8: self.value = .color(source.scalar(at: 32))
+      default: self.value = nil
+    }
     self.unknownFields = source.unknownFields
   }
 
@@ -808,7 +702,7 @@ extension Leaf {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[14] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.a = source.scalar(at: 24)
     self.b = source.scalar(at: 28)
     self.c = source.scalars(at: 32)
@@ -843,15 +737,11 @@ extension Tree {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[15] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.Boxed<Tree>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    let field2: [Tree] = try source.messages(at: 32)
-    let field3: [String: Tree] = try source.messageMap(at: 48, key: { $0.string(at: 32) }, valueAt: 48)
-    let field4: BulwarkProtobuf.Boxed<Branch>? = BulwarkProtobuf.Boxed(try source.message(at: 64))
-    self._child = field1
-    self.children = field2
-    self.named = field3
-    self._branch = field4
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self._child = BulwarkProtobuf.Boxed(try source.message(at: 24))
+    self.children = try source.messages(at: 32)
+    self.named = try source.messageMap(at: 48, key: { $0.string(at: 32) }, valueAt: 48)
+    self._branch = BulwarkProtobuf.Boxed(try source.message(at: 64))
     self.value = source.scalar(at: 72)
     self.unknownFields = source.unknownFields
   }
@@ -875,9 +765,8 @@ extension Branch {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[17] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.Boxed<Tree>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    self._tree = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self._tree = BulwarkProtobuf.Boxed(try source.message(at: 24))
     self.unknownFields = source.unknownFields
   }
 
@@ -898,13 +787,10 @@ extension Holder {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[18] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Leaf? = try source.message(at: 24)
-    let field2: Tree? = try source.message(at: 32)
-    let field3: [Leaf] = try source.messages(at: 40)
-    self.leaf = field1
-    self.tree = field2
-    self.leaves = field3
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.leaf, at: 24)
+    try source.message(into: &self.tree, at: 32)
+    self.leaves = try source.messages(at: 40)
     self.unknownFields = source.unknownFields
   }
 
@@ -923,7 +809,7 @@ extension Empty {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[19] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 
@@ -947,7 +833,7 @@ extension Numbers {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[20] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.last = source.scalar(at: 48)
     self.first = source.scalar(at: 24)
     self.twoBytes = source.scalar(at: 28)

@@ -34,16 +34,13 @@ public enum Grade: BulwarkProtobuf.ProtobufEnum {
 }
 
 public struct Item: BulwarkProtobuf.ProtobufMessage {
-  public var name: String
+  public var name: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.name = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   public enum Size: BulwarkProtobuf.ProtobufEnum {
     case unspecified
@@ -87,7 +84,7 @@ extension Item {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.name = source.string(at: 24)
     self.unknownFields = source.unknownFields
   }

@@ -7,11 +7,11 @@ public import BulwarkProtobuf
 public struct Order: BulwarkProtobuf.ProtobufMessage {
   public var item: Item?
 
-  public var more: [Item]
+  public var more: [Item] = []
 
-  public var size: Item.Size
+  public var size: Item.Size = .unspecified
 
-  public var grades: [String: Grade]
+  public var grades: [String: Grade] = [:]
 
   /// A type of this name is at the top level too.
   public var leaf: Order.LeafMessage?
@@ -19,30 +19,19 @@ public struct Order: BulwarkProtobuf.ProtobufMessage {
   public var otherLeaf: Leaf?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.item = nil
-    self.more = []
-    self.size = .unspecified
-    self.grades = [:]
-    self.leaf = nil
-    self.otherLeaf = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   public struct LeafMessage: BulwarkProtobuf.ProtobufMessage {
-    public var label: String
+    public var label: String = ""
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.label = ""
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
@@ -121,17 +110,13 @@ extension Order {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Item? = try source.message(at: 24)
-    let field2: [Item] = try source.messages(at: 32)
-    let field5: Order.LeafMessage? = try source.message(at: 72)
-    let field6: Leaf? = try source.message(at: 80)
-    self.item = field1
-    self.more = field2
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.item, at: 24)
+    self.more = try source.messages(at: 32)
     self.size = source.scalar(at: 48)
     self.grades = source.map(at: 56, key: { $0.string(at: 32) }, value: { $0.scalar(at: 52) })
-    self.leaf = field5
-    self.otherLeaf = field6
+    try source.message(into: &self.leaf, at: 72)
+    try source.message(into: &self.otherLeaf, at: 80)
     self.unknownFields = source.unknownFields
   }
 
@@ -155,7 +140,7 @@ extension Order.LeafMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.label = source.string(at: 24)
     self.unknownFields = source.unknownFields
   }

@@ -80,225 +80,154 @@ public enum Case: BulwarkProtobuf.ProtobufEnum {
 }
 
 public struct Words: BulwarkProtobuf.ProtobufMessage {
-  public var self_: Int32
+  public var self_: Int32 = 0
 
-  public var type: Int32
+  public var type: Int32 = 0
 
-  public var init_: Int32
+  public var init_: Int32 = 0
 
-  public var `class`: Int32
+  public var `class`: Int32 = 0
 
-  public var `enum`: Int32
+  public var `enum`: Int32 = 0
 
-  public var `func`: Int32
+  public var `func`: Int32 = 0
 
-  public var `in`: Int32
+  public var `in`: Int32 = 0
 
-  public var `is`: Int32
+  public var `is`: Int32 = 0
 
-  public var `as`: Int32
+  public var `as`: Int32 = 0
 
-  public var `default`: Int32
+  public var `default`: Int32 = 0
 
-  public var `where`: Int32
+  public var `where`: Int32 = 0
 
-  public var `protocol`: Int32
+  public var `protocol`: Int32 = 0
 
-  public var `operator`: Int32
+  public var `operator`: Int32 = 0
 
-  public var `extension`: Int32
+  public var `extension`: Int32 = 0
 
-  public var `subscript`: Int32
+  public var `subscript`: Int32 = 0
 
-  public var `switch`: Int32
+  public var `switch`: Int32 = 0
 
-  public var `case`: Int32
+  public var `case`: Int32 = 0
 
-  public var `let`: Int32
+  public var `let`: Int32 = 0
 
-  public var `var`: Int32
+  public var `var`: Int32 = 0
 
-  public var `import`: Int32
+  public var `import`: Int32 = 0
 
-  public var `public`: Int32
+  public var `public`: Int32 = 0
 
-  public var `internal`: Int32
+  public var `internal`: Int32 = 0
 
-  public var `deinit`: Int32
+  public var `deinit`: Int32 = 0
 
-  public var `associatedtype`: Int32
+  public var `associatedtype`: Int32 = 0
 
-  public var `throws`: Int32
+  public var `throws`: Int32 = 0
 
-  public var `rethrows`: Int32
+  public var `rethrows`: Int32 = 0
 
-  public var `repeat`: Int32
+  public var `repeat`: Int32 = 0
 
-  public var `guard`: Int32
+  public var `guard`: Int32 = 0
 
-  public var `defer`: Int32
+  public var `defer`: Int32 = 0
 
-  public var `nil`: Int32
+  public var `nil`: Int32 = 0
 
-  public var `true`: Int32
+  public var `true`: Int32 = 0
 
-  public var `false`: Int32
+  public var `false`: Int32 = 0
 
-  public var `async`: Int32
+  public var `async`: Int32 = 0
 
-  public var `await`: Int32
+  public var `await`: Int32 = 0
 
-  public var `actor`: Int32
+  public var `actor`: Int32 = 0
 
-  public var `some`: Int32
+  public var `some`: Int32 = 0
 
-  public var `any`: Int32
+  public var `any`: Int32 = 0
 
-  public var `borrowing`: Int32
+  public var `borrowing`: Int32 = 0
 
-  public var `consuming`: Int32
+  public var `consuming`: Int32 = 0
 
-  public var copy: Int32
+  public var copy: Int32 = 0
 
-  public var `each`: Int32
+  public var `each`: Int32 = 0
 
-  public var `macro`: Int32
+  public var `macro`: Int32 = 0
 
-  public var `package`: Int32
+  public var `package`: Int32 = 0
 
-  public var int: Int32
+  public var int: Int32 = 0
 
-  public var union: Int32
+  public var union: Int32 = 0
 
-  public var `struct`: Int32
+  public var `struct`: Int32 = 0
 
-  public var register: Int32
+  public var register: Int32 = 0
 
-  public var signed: Int32
+  public var signed: Int32 = 0
 
-  public var description: Int32
+  public var description: Int32 = 0
 
-  public var hashValue_: Int32
+  public var hashValue_: Int32 = 0
 
-  public var hash: Int32
+  public var hash: Int32 = 0
 
-  public var encode: Int32
+  public var encode: Int32 = 0
 
-  public var unknownFields_: Int32
+  public var unknownFields_: Int32 = 0
 
-  public var source: Int32
+  public var source: Int32 = 0
 
-  public var target: Int32
+  public var target: Int32 = 0
 
-  public var write: Int32
+  public var write: Int32 = 0
 
-  public var with: Int32
+  public var with: Int32 = 0
 
-  public var serializedBytes: Int32
+  public var serializedBytes: Int32 = 0
 
-  public var protobufLayout: Int32
+  public var protobufLayout: Int32 = 0
 
-  public var protobufSchemas_: Int32
+  public var protobufSchemas_: Int32 = 0
 
-  public var value: Int32
+  public var value: Int32 = 0
 
-  public var entry: Int32
+  public var entry: Int32 = 0
 
-  public var key: Int32
+  public var key: Int32 = 0
 
-  public var none: Int32
+  public var none: Int32 = 0
 
-  public var someValue: Int32
+  public var someValue: Int32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.self_ = 0
-    self.type = 0
-    self.init_ = 0
-    self.`class` = 0
-    self.`enum` = 0
-    self.`func` = 0
-    self.`in` = 0
-    self.`is` = 0
-    self.`as` = 0
-    self.`default` = 0
-    self.`where` = 0
-    self.`protocol` = 0
-    self.`operator` = 0
-    self.`extension` = 0
-    self.`subscript` = 0
-    self.`switch` = 0
-    self.`case` = 0
-    self.`let` = 0
-    self.`var` = 0
-    self.`import` = 0
-    self.`public` = 0
-    self.`internal` = 0
-    self.`deinit` = 0
-    self.`associatedtype` = 0
-    self.`throws` = 0
-    self.`rethrows` = 0
-    self.`repeat` = 0
-    self.`guard` = 0
-    self.`defer` = 0
-    self.`nil` = 0
-    self.`true` = 0
-    self.`false` = 0
-    self.`async` = 0
-    self.`await` = 0
-    self.`actor` = 0
-    self.`some` = 0
-    self.`any` = 0
-    self.`borrowing` = 0
-    self.`consuming` = 0
-    self.copy = 0
-    self.`each` = 0
-    self.`macro` = 0
-    self.`package` = 0
-    self.int = 0
-    self.union = 0
-    self.`struct` = 0
-    self.register = 0
-    self.signed = 0
-    self.description = 0
-    self.hashValue_ = 0
-    self.hash = 0
-    self.encode = 0
-    self.unknownFields_ = 0
-    self.source = 0
-    self.target = 0
-    self.write = 0
-    self.with = 0
-    self.serializedBytes = 0
-    self.protobufLayout = 0
-    self.protobufSchemas_ = 0
-    self.value = 0
-    self.entry = 0
-    self.key = 0
-    self.none = 0
-    self.someValue = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// A field named after its own type.
 public struct Bytes: BulwarkProtobuf.ProtobufMessage {
-  public var bytes: [UInt8]
+  public var bytes: [UInt8] = []
 
   public var syncInfo: SyncInfo?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.bytes = []
-    self.syncInfo = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct SyncInfo: BulwarkProtobuf.ProtobufMessage {
@@ -309,13 +238,10 @@ public struct SyncInfo: BulwarkProtobuf.ProtobufMessage {
   private var _syncInfo: BulwarkProtobuf.Boxed<SyncInfo>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self._syncInfo = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct OneofWords: BulwarkProtobuf.ProtobufMessage {
@@ -328,15 +254,10 @@ public struct OneofWords: BulwarkProtobuf.ProtobufMessage {
   public var syncInfo: SyncInfoOneof?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.`class` = nil
-    self.inner = nil
-    self.syncInfo = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   /// The members of `class`, of which a message has one or none.
   public enum Class: Hashable, Sendable {
@@ -360,34 +281,27 @@ public struct OneofWords: BulwarkProtobuf.ProtobufMessage {
   }
 
   public struct Inner: BulwarkProtobuf.ProtobufMessage {
-    public var a: Int32
+    public var a: Int32 = 0
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.a = 0
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
 /// Types with names of Swift's own, at the top and nested.
 public struct AnyMessage: BulwarkProtobuf.ProtobufMessage {
-  public var string: String
+  public var string: String = ""
 
-  public var int32: Int32
+  public var int32: Int32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.string = ""
-    self.int32 = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct StringMessage: BulwarkProtobuf.ProtobufMessage {
@@ -398,52 +312,40 @@ public struct StringMessage: BulwarkProtobuf.ProtobufMessage {
   private var _string: BulwarkProtobuf.Boxed<StringMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self._string = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct BoolMessage: BulwarkProtobuf.ProtobufMessage {
-  public var bool: Bool
+  public var bool: Bool = false
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.bool = false
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct TypeMessage: BulwarkProtobuf.ProtobufMessage {
-  public var type: Int32
+  public var type: Int32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.type = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct ProtocolMessage: BulwarkProtobuf.ProtobufMessage {
   public var type: TypeMessage?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.type = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct SelfMessage: BulwarkProtobuf.ProtobufMessage {
@@ -454,13 +356,10 @@ public struct SelfMessage: BulwarkProtobuf.ProtobufMessage {
   private var _self_: BulwarkProtobuf.Boxed<SelfMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self._self_ = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct selfMessage: BulwarkProtobuf.ProtobufMessage {
@@ -471,13 +370,10 @@ public struct selfMessage: BulwarkProtobuf.ProtobufMessage {
   private var _init_: BulwarkProtobuf.Boxed<initMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self._init_ = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct initMessage: BulwarkProtobuf.ProtobufMessage {
@@ -488,29 +384,22 @@ public struct initMessage: BulwarkProtobuf.ProtobufMessage {
   private var _self_: BulwarkProtobuf.Boxed<selfMessage>?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self._self_ = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct `class`: BulwarkProtobuf.ProtobufMessage {
   public var value: `class`.`struct`?
 
-  public var other: `class`.`enum`
+  public var other: `class`.`enum` = .`func`
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = nil
-    self.other = .`func`
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   public enum `enum`: BulwarkProtobuf.ProtobufEnum {
     case `func`
@@ -543,79 +432,62 @@ public struct `class`: BulwarkProtobuf.ProtobufMessage {
   }
 
   public struct `struct`: BulwarkProtobuf.ProtobufMessage {
-    public var `enum`: `class`.`enum`
+    public var `enum`: `class`.`enum` = .`func`
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.`enum` = .`func`
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
 public struct Error: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Result: BulwarkProtobuf.ProtobufMessage {
   public var error: Error?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.error = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Optional: BulwarkProtobuf.ProtobufMessage {
   public var array: Array?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.array = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Array: BulwarkProtobuf.ProtobufMessage {
-  public var dictionary: [Dictionary]
+  public var dictionary: [Dictionary] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.dictionary = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Dictionary: BulwarkProtobuf.ProtobufMessage {
-  public var set: [String: Set]
+  public var set: [String: Set] = [:]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.set = [:]
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Set: BulwarkProtobuf.ProtobufMessage {
@@ -624,54 +496,42 @@ public struct Set: BulwarkProtobuf.ProtobufMessage {
   public var sendable: SendableMessage?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.hashable = nil
-    self.sendable = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct HashableMessage: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct SendableMessage: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Duration: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct MessageReader: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Outer: BulwarkProtobuf.ProtobufMessage {
@@ -679,18 +539,13 @@ public struct Outer: BulwarkProtobuf.ProtobufMessage {
 
   public var outer: Outer.OuterMessage?
 
-  public var `protocol`: Outer.ProtocolEnum
+  public var `protocol`: Outer.ProtocolEnum = .unspecified
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.type = nil
-    self.outer = nil
-    self.`protocol` = .unspecified
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   public enum ProtocolEnum: BulwarkProtobuf.ProtobufEnum {
     case unspecified
@@ -720,29 +575,23 @@ public struct Outer: BulwarkProtobuf.ProtobufMessage {
   }
 
   public struct TypeMessage: BulwarkProtobuf.ProtobufMessage {
-    public var a: Int32
+    public var a: Int32 = 0
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.a = 0
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 
   public struct OuterMessage: BulwarkProtobuf.ProtobufMessage {
-    public var a: Int32
+    public var a: Int32 = 0
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.a = 0
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
@@ -929,7 +778,7 @@ extension Words {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.self_ = source.scalar(at: 24)
     self.type = source.scalar(at: 28)
     self.init_ = source.scalar(at: 32)
@@ -1078,10 +927,9 @@ extension Bytes {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field2: SyncInfo? = try source.message(at: 24)
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.bytes = source.bytes(at: 32)
-    self.syncInfo = field2
+    try source.message(into: &self.syncInfo, at: 24)
     self.unknownFields = source.unknownFields
   }
 
@@ -1101,9 +949,8 @@ extension SyncInfo {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.Boxed<SyncInfo>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    self._syncInfo = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self._syncInfo = BulwarkProtobuf.Boxed(try source.message(at: 24))
     self.unknownFields = source.unknownFields
   }
 
@@ -1130,31 +977,25 @@ extension OneofWords {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let oneof0: OneofWords.Class?
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     switch source.oneofCase(at: 24) {
-      case 1: oneof0 = .self_(source.scalar(at: 32))
-      case 2: oneof0 = .init_(source.scalar(at: 32))
-      case 3: oneof0 = .none(source.scalar(at: 32))
-      case 4: oneof0 = .`some`(source.scalar(at: 32))
-      case 5: oneof0 = .`default`(source.scalar(at: 32))
-      case 6: oneof0 = .hashValue_(source.scalar(at: 32))
-      case 7: oneof0 = .`in`(try source.presentMessage(at: 32))
-      default: oneof0 = nil
+      case 1: self.`class` = .self_(source.scalar(at: 32))
+      case 2: self.`class` = .init_(source.scalar(at: 32))
+      case 3: self.`class` = .none(source.scalar(at: 32))
+      case 4: self.`class` = .`some`(source.scalar(at: 32))
+      case 5: self.`class` = .`default`(source.scalar(at: 32))
+      case 6: self.`class` = .hashValue_(source.scalar(at: 32))
+      case 7: self.`class` = .`in`(try source.presentMessage(at: 32))
+      default: self.`class` = nil
     }
-    let oneof1: OneofWords.InnerOneof?
     switch source.oneofCase(at: 40) {
-      case 8: oneof1 = .first(try source.presentMessage(at: 48))
-      default: oneof1 = nil
+      case 8: self.inner = .first(try source.presentMessage(at: 48))
+      default: self.inner = nil
     }
-    let oneof2: OneofWords.SyncInfoOneof?
     switch source.oneofCase(at: 56) {
-      case 9: oneof2 = .second(try source.presentMessage(at: 64))
-      default: oneof2 = nil
+      case 9: self.syncInfo = .second(try source.presentMessage(at: 64))
+      default: self.syncInfo = nil
     }
-    self.`class` = oneof0
-    self.inner = oneof1
-    self.syncInfo = oneof2
     self.unknownFields = source.unknownFields
   }
 
@@ -1208,7 +1049,7 @@ extension OneofWords.Inner {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[4] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.a = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -1229,7 +1070,7 @@ extension AnyMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[5] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.string = source.string(at: 24)
     self.int32 = source.scalar(at: 40)
     self.unknownFields = source.unknownFields
@@ -1251,9 +1092,8 @@ extension StringMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[6] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.Boxed<StringMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    self._string = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self._string = BulwarkProtobuf.Boxed(try source.message(at: 24))
     self.unknownFields = source.unknownFields
   }
 
@@ -1272,7 +1112,7 @@ extension BoolMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[7] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.bool = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -1292,7 +1132,7 @@ extension TypeMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[8] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.type = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -1312,9 +1152,8 @@ extension ProtocolMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[9] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: TypeMessage? = try source.message(at: 24)
-    self.type = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.type, at: 24)
     self.unknownFields = source.unknownFields
   }
 
@@ -1333,9 +1172,8 @@ extension SelfMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[10] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.Boxed<SelfMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    self._self_ = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self._self_ = BulwarkProtobuf.Boxed(try source.message(at: 24))
     self.unknownFields = source.unknownFields
   }
 
@@ -1354,9 +1192,8 @@ extension selfMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[11] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.Boxed<initMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    self._init_ = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self._init_ = BulwarkProtobuf.Boxed(try source.message(at: 24))
     self.unknownFields = source.unknownFields
   }
 
@@ -1375,9 +1212,8 @@ extension initMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[12] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.Boxed<selfMessage>? = BulwarkProtobuf.Boxed(try source.message(at: 24))
-    self._self_ = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self._self_ = BulwarkProtobuf.Boxed(try source.message(at: 24))
     self.unknownFields = source.unknownFields
   }
 
@@ -1397,9 +1233,8 @@ extension `class` {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[13] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: `class`.`struct`? = try source.message(at: 24)
-    self.value = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.value, at: 24)
     self.other = source.scalar(at: 32)
     self.unknownFields = source.unknownFields
   }
@@ -1420,7 +1255,7 @@ extension `class`.`struct` {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[14] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.`enum` = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -1438,7 +1273,7 @@ extension Error {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[15] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 
@@ -1456,9 +1291,8 @@ extension Result {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[16] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Error? = try source.message(at: 24)
-    self.error = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.error, at: 24)
     self.unknownFields = source.unknownFields
   }
 
@@ -1477,9 +1311,8 @@ extension Optional {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[17] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Array? = try source.message(at: 24)
-    self.array = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.array, at: 24)
     self.unknownFields = source.unknownFields
   }
 
@@ -1498,9 +1331,8 @@ extension Array {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[18] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: [Dictionary] = try source.messages(at: 24)
-    self.dictionary = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self.dictionary = try source.messages(at: 24)
     self.unknownFields = source.unknownFields
   }
 
@@ -1526,9 +1358,8 @@ extension Dictionary {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[19] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: [String: Set] = try source.messageMap(at: 24, key: { $0.string(at: 32) }, valueAt: 48)
-    self.set = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self.set = try source.messageMap(at: 24, key: { $0.string(at: 32) }, valueAt: 48)
     self.unknownFields = source.unknownFields
   }
 
@@ -1548,11 +1379,9 @@ extension Set {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[21] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: HashableMessage? = try source.message(at: 24)
-    let field2: SendableMessage? = try source.message(at: 32)
-    self.hashable = field1
-    self.sendable = field2
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.hashable, at: 24)
+    try source.message(into: &self.sendable, at: 32)
     self.unknownFields = source.unknownFields
   }
 
@@ -1570,7 +1399,7 @@ extension HashableMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[22] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 
@@ -1586,7 +1415,7 @@ extension SendableMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[23] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 
@@ -1602,7 +1431,7 @@ extension Duration {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[24] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 
@@ -1618,7 +1447,7 @@ extension MessageReader {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[25] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 
@@ -1638,11 +1467,9 @@ extension Outer {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[26] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: Outer.TypeMessage? = try source.message(at: 24)
-    let field2: Outer.OuterMessage? = try source.message(at: 32)
-    self.type = field1
-    self.outer = field2
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.type, at: 24)
+    try source.message(into: &self.outer, at: 32)
     self.`protocol` = source.scalar(at: 40)
     self.unknownFields = source.unknownFields
   }
@@ -1664,7 +1491,7 @@ extension Outer.TypeMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[27] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.a = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -1684,7 +1511,7 @@ extension Outer.OuterMessage {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[28] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.a = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }

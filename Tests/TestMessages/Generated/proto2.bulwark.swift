@@ -61,57 +61,37 @@ public struct Presence: BulwarkProtobuf.ProtobufMessage {
   }
   private var _nested: BulwarkProtobuf.Boxed<Presence>?
 
-  public var unpacked: [Int32]
+  public var unpacked: [Int32] = []
 
-  public var packed: [Int32]
+  public var packed: [Int32] = []
 
-  public var levels: [Level]
+  public var levels: [Level] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.number = nil
-    self.text = nil
-    self.data = nil
-    self.flag = nil
-    self.ratio = nil
-    self.level = nil
-    self._nested = nil
-    self.unpacked = []
-    self.packed = []
-    self.levels = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Required: BulwarkProtobuf.ProtobufMessage {
-  public var number: Int32
+  public var number: Int32 = 0
 
-  public var text: String
+  public var text: String = ""
 
-  public var data: [UInt8]
+  public var data: [UInt8] = []
 
-  public var level: Level
+  public var level: Level = .low
 
   public var message: Presence?
 
-  public var ratio: Float
+  public var ratio: Float = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.number = 0
-    self.text = ""
-    self.data = []
-    self.level = .low
-    self.message = nil
-    self.ratio = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 public struct Grouped: BulwarkProtobuf.ProtobufMessage {
@@ -120,26 +100,19 @@ public struct Grouped: BulwarkProtobuf.ProtobufMessage {
   public var after: Int32?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.before = nil
-    self.after = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   public struct Inner: BulwarkProtobuf.ProtobufMessage {
     public var value: Int32?
 
     /// The fields that came with the message and that its schema does not know.
-    public var unknownFields: BulwarkProtobuf.UnknownFields
+    public var unknownFields = BulwarkProtobuf.UnknownFields()
 
     /// Creates the message with every field at its default.
-    public init() {
-      self.value = nil
-      self.unknownFields = BulwarkProtobuf.UnknownFields()
-    }
+    public init() {}
   }
 }
 
@@ -154,16 +127,10 @@ public struct Entry: BulwarkProtobuf.ProtobufMessage {
   public var data: [UInt8]?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.term = nil
-    self.index = nil
-    self.type = nil
-    self.data = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   public enum Kind: BulwarkProtobuf.ProtobufEnum {
     case entryNormal
@@ -216,15 +183,14 @@ extension Presence {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field7: BulwarkProtobuf.Boxed<Presence>? = BulwarkProtobuf.Boxed(try source.message(at: 112))
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.number = source.optionalScalar(at: 28, presence: 24)
     self.text = source.optionalString(at: 40, presence: 32)
     self.data = source.optionalBytes(at: 64, presence: 56)
     self.flag = source.optionalScalar(at: 84, presence: 80)
     self.ratio = source.optionalScalar(at: 96, presence: 88)
     self.level = source.optionalScalar(at: 108, presence: 104)
-    self._nested = field7
+    self._nested = BulwarkProtobuf.Boxed(try source.message(at: 112))
     self.unpacked = source.scalars(at: 120)
     self.packed = source.scalars(at: 136)
     self.levels = source.scalars(at: 152)
@@ -260,19 +226,18 @@ extension Required {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     try source.require("number", of: "bulwark.test.proto2.Required", presence: 24)
-    try source.require("text", of: "bulwark.test.proto2.Required", presence: 32)
-    try source.require("data", of: "bulwark.test.proto2.Required", presence: 56)
-    try source.require("level", of: "bulwark.test.proto2.Required", presence: 80)
-    try source.require("message", of: "bulwark.test.proto2.Required", at: 88)
-    let field5: Presence? = try source.message(at: 88)
-    try source.require("ratio", of: "bulwark.test.proto2.Required", presence: 96)
     self.number = source.scalar(at: 28)
+    try source.require("text", of: "bulwark.test.proto2.Required", presence: 32)
     self.text = source.string(at: 40)
+    try source.require("data", of: "bulwark.test.proto2.Required", presence: 56)
     self.data = source.bytes(at: 64)
+    try source.require("level", of: "bulwark.test.proto2.Required", presence: 80)
     self.level = source.scalar(at: 84)
-    self.message = field5
+    try source.require("message", of: "bulwark.test.proto2.Required", at: 88)
+    try source.message(into: &self.message, at: 88)
+    try source.require("ratio", of: "bulwark.test.proto2.Required", presence: 96)
     self.ratio = source.scalar(at: 100)
     self.unknownFields = source.unknownFields
   }
@@ -298,7 +263,7 @@ extension Grouped {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.before = source.optionalScalar(at: 28, presence: 24)
     self.after = source.optionalScalar(at: 36, presence: 32)
     self.unknownFields = source.unknownFields
@@ -320,7 +285,7 @@ extension Grouped.Inner {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.optionalScalar(at: 28, presence: 24)
     self.unknownFields = source.unknownFields
   }
@@ -343,7 +308,7 @@ extension Entry {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[4] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.term = source.optionalScalar(at: 40, presence: 32)
     self.index = source.optionalScalar(at: 56, presence: 48)
     self.type = source.optionalScalar(at: 28, presence: 24)

@@ -18,38 +18,23 @@ public struct WellKnown: BulwarkProtobuf.ProtobufMessage {
 
   public var list: BulwarkProtobuf.ProtobufListValue?
 
-  public var null: BulwarkProtobuf.ProtobufNullValue
+  public var null: BulwarkProtobuf.ProtobufNullValue = .nullValue
 
   public var timestamp: BulwarkProtobuf.ProtobufTimestamp?
 
   public var string: BulwarkProtobuf.ProtobufStringValue?
 
-  public var integers: [BulwarkProtobuf.ProtobufInt64Value]
+  public var integers: [BulwarkProtobuf.ProtobufInt64Value] = []
 
-  public var flags: [String: BulwarkProtobuf.ProtobufBoolValue]
+  public var flags: [String: BulwarkProtobuf.ProtobufBoolValue] = [:]
 
   public var when: When?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.`any` = nil
-    self.duration = nil
-    self.empty = nil
-    self.mask = nil
-    self.structure = nil
-    self.value = nil
-    self.list = nil
-    self.null = .nullValue
-    self.timestamp = nil
-    self.string = nil
-    self.integers = []
-    self.flags = [:]
-    self.when = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   /// The members of `when`, of which a message has one or none.
   public enum When: Hashable, Sendable {
@@ -89,37 +74,24 @@ extension WellKnown {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: BulwarkProtobuf.ProtobufAny? = try source.message(at: 24)
-    let field2: BulwarkProtobuf.ProtobufDuration? = try source.message(at: 32)
-    let field3: BulwarkProtobuf.ProtobufEmpty? = try source.message(at: 40)
-    let field4: BulwarkProtobuf.ProtobufFieldMask? = try source.message(at: 48)
-    let field5: BulwarkProtobuf.ProtobufStruct? = try source.message(at: 56)
-    let field6: BulwarkProtobuf.ProtobufValue? = try source.message(at: 64)
-    let field7: BulwarkProtobuf.ProtobufListValue? = try source.message(at: 72)
-    let field9: BulwarkProtobuf.ProtobufTimestamp? = try source.message(at: 88)
-    let field10: BulwarkProtobuf.ProtobufStringValue? = try source.message(at: 96)
-    let field11: [BulwarkProtobuf.ProtobufInt64Value] = try source.messages(at: 104)
-    let field12: [String: BulwarkProtobuf.ProtobufBoolValue] = try source.messageMap(at: 120, key: { $0.string(at: 32) }, valueAt: 48)
-    let oneof0: WellKnown.When?
-    switch source.oneofCase(at: 136) {
-      case 13: oneof0 = .at(try source.presentMessage(at: 144))
-      case 14: oneof0 = .after(try source.presentMessage(at: 144))
-      default: oneof0 = nil
-    }
-    self.`any` = field1
-    self.duration = field2
-    self.empty = field3
-    self.mask = field4
-    self.structure = field5
-    self.value = field6
-    self.list = field7
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    try source.message(into: &self.`any`, at: 24)
+    try source.message(into: &self.duration, at: 32)
+    try source.message(into: &self.empty, at: 40)
+    try source.message(into: &self.mask, at: 48)
+    try source.message(into: &self.structure, at: 56)
+    try source.message(into: &self.value, at: 64)
+    try source.message(into: &self.list, at: 72)
     self.null = source.scalar(at: 80)
-    self.timestamp = field9
-    self.string = field10
-    self.integers = field11
-    self.flags = field12
-    self.when = oneof0
+    try source.message(into: &self.timestamp, at: 88)
+    try source.message(into: &self.string, at: 96)
+    self.integers = try source.messages(at: 104)
+    self.flags = try source.messageMap(at: 120, key: { $0.string(at: 32) }, valueAt: 48)
+    switch source.oneofCase(at: 136) {
+      case 13: self.when = .at(try source.presentMessage(at: 144))
+      case 14: self.when = .after(try source.presentMessage(at: 144))
+      default: self.when = nil
+    }
     self.unknownFields = source.unknownFields
   }
 

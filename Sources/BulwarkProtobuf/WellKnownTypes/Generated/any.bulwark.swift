@@ -111,20 +111,16 @@ public struct ProtobufAny: BulwarkProtobuf.ProtobufMessage {
   ///
   /// Schemes other than `http`, `https` (or the empty scheme) might be
   /// used with implementation specific semantics.
-  public var typeUrl: String
+  public var typeUrl: String = ""
 
   /// Must be a valid serialized protocol buffer of the above specified type.
-  public var value: [UInt8]
+  public var value: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.typeUrl = ""
-    self.value = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -139,7 +135,7 @@ extension ProtobufAny {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.typeUrl = source.string(at: 24)
     self.value = source.bytes(at: 40)
     self.unknownFields = source.unknownFields

@@ -10,12 +10,10 @@
 /// }
 public struct ProtobufEmpty: BulwarkProtobuf.ProtobufMessage {
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -27,7 +25,7 @@ extension ProtobufEmpty {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.unknownFields = source.unknownFields
   }
 

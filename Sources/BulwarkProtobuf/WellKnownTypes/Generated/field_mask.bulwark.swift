@@ -202,16 +202,13 @@
 /// `INVALID_ARGUMENT` error if any path is unmappable.
 public struct ProtobufFieldMask: BulwarkProtobuf.ProtobufMessage {
   /// The set of field mask paths.
-  public var paths: [String]
+  public var paths: [String] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.paths = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -225,7 +222,7 @@ extension ProtobufFieldMask {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.paths = source.strings(at: 24)
     self.unknownFields = source.unknownFields
   }

@@ -43,16 +43,13 @@ public enum ProtobufNullValue: BulwarkProtobuf.ProtobufEnum {
 /// The JSON representation for `Struct` is JSON object.
 public struct ProtobufStruct: BulwarkProtobuf.ProtobufMessage {
   /// Unordered map of dynamically typed values.
-  public var fields: [String: ProtobufValue]
+  public var fields: [String: ProtobufValue] = [:]
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.fields = [:]
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// `Value` represents a dynamically typed value which can be either
@@ -66,13 +63,10 @@ public struct ProtobufValue: BulwarkProtobuf.ProtobufMessage {
   public var kind: Kind?
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.kind = nil
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 
   /// The members of `kind`, of which a message has one or none.
   public enum Kind: Hashable, Sendable {
@@ -96,16 +90,13 @@ public struct ProtobufValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `ListValue` is JSON array.
 public struct ProtobufListValue: BulwarkProtobuf.ProtobufMessage {
   /// Repeated field of dynamically typed values.
-  public var values: [ProtobufValue]
+  public var values: [ProtobufValue] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.values = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -126,9 +117,8 @@ extension ProtobufStruct {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: [String: ProtobufValue] = try source.messageMap(at: 24, key: { $0.string(at: 32) }, valueAt: 48)
-    self.fields = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self.fields = try source.messageMap(at: 24, key: { $0.string(at: 32) }, valueAt: 48)
     self.unknownFields = source.unknownFields
   }
 
@@ -152,18 +142,16 @@ extension ProtobufValue {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let oneof0: ProtobufValue.Kind?
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     switch source.oneofCase(at: 24) {
-      case 1: oneof0 = .nullValue(source.scalar(at: 32))
-      case 2: oneof0 = .numberValue(source.scalar(at: 32))
-      case 3: oneof0 = .stringValue(source.string(at: 32))
-      case 4: oneof0 = .boolValue(source.scalar(at: 32))
-      case 5: oneof0 = .structValue(try source.presentMessage(at: 32))
-      case 6: oneof0 = .listValue(try source.presentMessage(at: 32))
-      default: oneof0 = nil
+      case 1: self.kind = .nullValue(source.scalar(at: 32))
+      case 2: self.kind = .numberValue(source.scalar(at: 32))
+      case 3: self.kind = .stringValue(source.string(at: 32))
+      case 4: self.kind = .boolValue(source.scalar(at: 32))
+      case 5: self.kind = .structValue(try source.presentMessage(at: 32))
+      case 6: self.kind = .listValue(try source.presentMessage(at: 32))
+      default: self.kind = nil
     }
-    self.kind = oneof0
     self.unknownFields = source.unknownFields
   }
 
@@ -202,9 +190,8 @@ extension ProtobufListValue {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
-    let field1: [ProtobufValue] = try source.messages(at: 24)
-    self.values = field1
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+    self.values = try source.messages(at: 24)
     self.unknownFields = source.unknownFields
   }
 

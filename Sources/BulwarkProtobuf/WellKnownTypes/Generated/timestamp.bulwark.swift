@@ -96,23 +96,19 @@ public struct ProtobufTimestamp: BulwarkProtobuf.ProtobufMessage {
   /// Represents seconds of UTC time since Unix epoch
   /// 1970-01-01T00:00:00Z. Must be from 0001-01-01T00:00:00Z to
   /// 9999-12-31T23:59:59Z inclusive.
-  public var seconds: Int64
+  public var seconds: Int64 = 0
 
   /// Non-negative fractions of a second at nanosecond resolution. Negative
   /// second values with fractions must still have non-negative nanos values
   /// that count forward in time. Must be from 0 to 999,999,999
   /// inclusive.
-  public var nanos: Int32
+  public var nanos: Int32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.seconds = 0
-    self.nanos = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -127,7 +123,7 @@ extension ProtobufTimestamp {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.seconds = source.scalar(at: 24)
     self.nanos = source.scalar(at: 32)
     self.unknownFields = source.unknownFields

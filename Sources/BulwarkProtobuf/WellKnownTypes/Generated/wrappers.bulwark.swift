@@ -6,16 +6,13 @@
 /// The JSON representation for `DoubleValue` is JSON number.
 public struct ProtobufDoubleValue: BulwarkProtobuf.ProtobufMessage {
   /// The double value.
-  public var value: Double
+  public var value: Double = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `float`.
@@ -23,16 +20,13 @@ public struct ProtobufDoubleValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `FloatValue` is JSON number.
 public struct ProtobufFloatValue: BulwarkProtobuf.ProtobufMessage {
   /// The float value.
-  public var value: Float
+  public var value: Float = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `int64`.
@@ -40,16 +34,13 @@ public struct ProtobufFloatValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `Int64Value` is JSON string.
 public struct ProtobufInt64Value: BulwarkProtobuf.ProtobufMessage {
   /// The int64 value.
-  public var value: Int64
+  public var value: Int64 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `uint64`.
@@ -57,16 +48,13 @@ public struct ProtobufInt64Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `UInt64Value` is JSON string.
 public struct ProtobufUInt64Value: BulwarkProtobuf.ProtobufMessage {
   /// The uint64 value.
-  public var value: UInt64
+  public var value: UInt64 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `int32`.
@@ -74,16 +62,13 @@ public struct ProtobufUInt64Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `Int32Value` is JSON number.
 public struct ProtobufInt32Value: BulwarkProtobuf.ProtobufMessage {
   /// The int32 value.
-  public var value: Int32
+  public var value: Int32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `uint32`.
@@ -91,16 +76,13 @@ public struct ProtobufInt32Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `UInt32Value` is JSON number.
 public struct ProtobufUInt32Value: BulwarkProtobuf.ProtobufMessage {
   /// The uint32 value.
-  public var value: UInt32
+  public var value: UInt32 = 0
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = 0
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `bool`.
@@ -108,16 +90,13 @@ public struct ProtobufUInt32Value: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `BoolValue` is JSON `true` and `false`.
 public struct ProtobufBoolValue: BulwarkProtobuf.ProtobufMessage {
   /// The bool value.
-  public var value: Bool
+  public var value: Bool = false
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = false
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `string`.
@@ -125,16 +104,13 @@ public struct ProtobufBoolValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `StringValue` is JSON string.
 public struct ProtobufStringValue: BulwarkProtobuf.ProtobufMessage {
   /// The string value.
-  public var value: String
+  public var value: String = ""
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = ""
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 /// Wrapper message for `bytes`.
@@ -142,16 +118,13 @@ public struct ProtobufStringValue: BulwarkProtobuf.ProtobufMessage {
 /// The JSON representation for `BytesValue` is JSON string.
 public struct ProtobufBytesValue: BulwarkProtobuf.ProtobufMessage {
   /// The bytes value.
-  public var value: [UInt8]
+  public var value: [UInt8] = []
 
   /// The fields that came with the message and that its schema does not know.
-  public var unknownFields: BulwarkProtobuf.UnknownFields
+  public var unknownFields = BulwarkProtobuf.UnknownFields()
 
   /// Creates the message with every field at its default.
-  public init() {
-    self.value = []
-    self.unknownFields = BulwarkProtobuf.UnknownFields()
-  }
+  public init() {}
 }
 
 // MARK: - Memory layouts
@@ -165,7 +138,7 @@ extension ProtobufDoubleValue {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[0] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.scalar(at: 32)
     self.unknownFields = source.unknownFields
   }
@@ -185,7 +158,7 @@ extension ProtobufFloatValue {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[1] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.scalar(at: 28)
     self.unknownFields = source.unknownFields
   }
@@ -205,7 +178,7 @@ extension ProtobufInt64Value {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[2] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -225,7 +198,7 @@ extension ProtobufUInt64Value {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[3] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -245,7 +218,7 @@ extension ProtobufInt32Value {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[4] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -265,7 +238,7 @@ extension ProtobufUInt32Value {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[5] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -285,7 +258,7 @@ extension ProtobufBoolValue {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[6] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.scalar(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -305,7 +278,7 @@ extension ProtobufStringValue {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[7] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.string(at: 24)
     self.unknownFields = source.unknownFields
   }
@@ -325,7 +298,7 @@ extension ProtobufBytesValue {
 
   public static var protobufLayout: BulwarkProtobuf.MessageLayout { protobufSchemas[8] }
 
-  public init(reading source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
+  public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     self.value = source.bytes(at: 24)
     self.unknownFields = source.unknownFields
   }
