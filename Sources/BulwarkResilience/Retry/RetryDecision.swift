@@ -1,0 +1,40 @@
+/// What follows from the outcome of an attempt.
+public enum RetryDecision: Hashable, Sendable {
+  /// The outcome stands: another attempt would not help, or must not be made.
+  case stop
+  /// Another attempt may help, after the policy's own delay, or after just this one if whoever failed asked for it (its
+  /// pushback, gRFC A6). A pushback below zero asks for no further attempt.
+  case retry(after: Duration? = nil)
+
+  /// What follows from an error by default: another attempt.
+  ///
+  /// There is none after a `CancellationError`, and after a policy's refusal only if that says when to come back, which
+  /// is then the delay. An attempt that ran out of its own time is made again.
+  public static func standard(for error: some Error) -> RetryDecision {
+    (error as? any RetryClassified)?.retryDecision ?? .retry()
+  }
+}
+
+/// An error that knows what follows from it.
+protocol RetryClassified: Error {
+  var retryDecision: RetryDecision { get }
+}
+
+extension CancellationError: RetryClassified {
+  var retryDecision: RetryDecision { .stop }
+}
+
+extension Rejection: RetryClassified {
+  var retryDecision: RetryDecision { self.retryAfter.map { .retry(after: $0) } ?? .stop }
+}
+
+extension PolicyError: RetryClassified {
+  var retryDecision: RetryDecision {
+    switch self {
+    case .operation(let failure): .standard(for: failure)
+    case .rejected(let rejection): rejection.retryDecision
+    case .timedOut: .retry()
+    case .cancelled: .stop
+    }
+  }
+}
