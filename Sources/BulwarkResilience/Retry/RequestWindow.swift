@@ -6,9 +6,14 @@ import Synchronization
 /// the part's number beside the count, so that counting and starting anew are one exchange, and a thread that comes late
 /// cannot count into a part that is not its own.
 struct RequestWindow: ~Copyable, Sendable {
-  // A stripe's eight slots fill 64 bytes, and the next stripe's begin 128 further on: no cache line has two stripes.
-  private static let spacing = 16
-  private let words = InlineArray<64, Atomic<UInt64>> { _ in Atomic(0) }
+  // A stripe's eight slots fill 64 bytes, with 64 unused ones before and after them: no cache line has two stripes, or
+  // one and something else.
+  private let words = InlineArray<72, Atomic<UInt64>> { _ in Atomic(0) }
+
+  @inline(__always)
+  private static func index(of epoch: Int64, in stripe: Int) -> Int {
+    stripe &* 16 &+ 8 &+ self.slot(of: epoch)
+  }
 
   /// The part of the window, counted from the clock's start, in which an instant lies.
   static func epoch(of now: Int64, width: Int64) -> Int64 {
@@ -26,9 +31,9 @@ struct RequestWindow: ~Copyable, Sendable {
 
   /// Counts one request.
   func add(in epoch: Int64) {
-    let slot = Stripe.current &* Self.spacing &+ Self.slot(of: epoch)
+    let index = Self.index(of: epoch, in: Stripe.current)
     let tag = Self.tag(of: epoch)
-    var word = self.words[slot].load(ordering: .relaxed)
+    var word = self.words[index].load(ordering: .relaxed)
     while true {
       let next: UInt64
       if word & ~0xFFFF_FFFF == tag {
@@ -40,7 +45,7 @@ struct RequestWindow: ~Copyable, Sendable {
         guard age > 0 || word == 0 else { return }
         next = tag | 1
       }
-      let (exchanged, original) = self.words[slot].weakCompareExchange(
+      let (exchanged, original) = self.words[index].weakCompareExchange(
         expected: word,
         desired: next,
         ordering: .relaxed
@@ -55,7 +60,7 @@ struct RequestWindow: ~Copyable, Sendable {
     var sum: Int64 = 0
     for part in epoch.saturatingSubtracting(Int64(RetryBudgetMachine.slots - 1))...epoch {
       for stripe in 0..<Stripe.count {
-        let word = self.words[stripe &* Self.spacing &+ Self.slot(of: part)].load(ordering: .relaxed)
+        let word = self.words[Self.index(of: part, in: stripe)].load(ordering: .relaxed)
         if word & ~0xFFFF_FFFF == Self.tag(of: part) { sum += Int64(word & 0xFFFF_FFFF) }
       }
     }

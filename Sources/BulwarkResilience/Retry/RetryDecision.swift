@@ -29,7 +29,7 @@ extension Rejection: RetryClassified {
 }
 
 extension PolicyError: RetryClassified {
-  var retryDecision: RetryDecision {
+  @usableFromInline var retryDecision: RetryDecision {
     switch self {
     case .operation(let failure): .standard(for: failure)
     case .rejected(let rejection): rejection.retryDecision

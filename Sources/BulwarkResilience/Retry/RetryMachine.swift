@@ -3,6 +3,7 @@
 ///     attempt --settled--> stop, or no attempts left, or pushback < 0 ----------> finish
 ///        ^                 not before the deadline, circuit, budget ------------> finish, and say why
 ///        +--------------- sleep until `retry(at:)` <----------------------------- otherwise
+@usableFromInline
 struct RetryMachine: Sendable {
   enum Action: Hashable {
     /// The outcome stands. With a reason, another attempt would have been made but for it.

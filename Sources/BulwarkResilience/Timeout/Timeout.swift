@@ -65,22 +65,18 @@ public final class Timeout: Sendable {
   ///   - operation: What to run, on the caller's actor. What it returns or throws after its time is dropped.
   /// - Throws: `.timedOut` if it was not done in time, or what the operation threw. If the caller's task is cancelled,
   ///   so is the operation, and its answer to that is the answer.
+  @inlinable
   public func run<Value, Failure: Error>(
     deadline: PolicyClock.Instant? = nil,
     _ operation: () async throws(PolicyError<Failure>) -> Value
   ) async throws(PolicyError<Failure>) -> Value {
-    let limit = self.limit.load(ordering: .relaxed)
-    let deadline = deadline?.nanoseconds ?? .max
-    guard min(limit, deadline) < .max else { return try await operation() }
-    self.limited.increment()
-    let now = self.clock.nanoseconds
-    let end = min(now.saturatingAdding(limit), deadline)
-    if end > now, let value = try await cancelling(at: end, on: self.clock, operation) { return value }
-    throw .timedOut(self.expire(after: max(end.saturatingSubtracting(now), 0)))
+    guard self.isLimited || deadline != nil else { return try await operation() }
+    return try await self.runLimited(deadline: deadline?.nanoseconds ?? .max, operation)
   }
 
   /// Runs an operation within the limit, as ``run(deadline:_:)-(_,()async(PolicyError<Failure>)->Value)`` does; for
   /// operations that throw errors of their own kind.
+  @inlinable
   public func run<Value, Failure: Error>(
     deadline: PolicyClock.Instant? = nil,
     _ operation: () async throws(Failure) -> Value
@@ -88,6 +84,21 @@ public final class Timeout: Sendable {
     try await self.run(deadline: deadline) { () async throws(PolicyError<Failure>) -> Value in
       do throws(Failure) { return try await operation() } catch { throw .operation(error) }
     }
+  }
+
+  @usableFromInline
+  var isLimited: Bool { self.limit.load(ordering: .relaxed) < .max }
+
+  @usableFromInline
+  func runLimited<Value, Failure: Error>(
+    deadline: Int64,
+    _ operation: () async throws(PolicyError<Failure>) -> Value
+  ) async throws(PolicyError<Failure>) -> Value {
+    self.limited.increment()
+    let now = self.clock.nanoseconds
+    let end = min(now.saturatingAdding(self.limit.load(ordering: .relaxed)), deadline)
+    if end > now, let value = try await cancelling(at: end, on: self.clock, operation) { return value }
+    throw .timedOut(self.expire(after: max(end.saturatingSubtracting(now), 0)))
   }
 
   private func expire(after limit: Int64) -> TimedOut {
