@@ -126,7 +126,11 @@ public final class Hedge: Sendable {
       if let reason = action.gaveUp { self.giveUp(reason, after: machine.started) }
       if let number = action.start {
         let now = self.clock.nanoseconds
-        let attempt = Attempt(number: number, delay: max(now.saturatingSubtracting(latestStart), 0), deadline: deadline)
+        let attempt = Attempt(
+          number: number,
+          delay: max(now.saturatingSubtracting(latestStart), 0),
+          deadline: deadline
+        )
         latestStart = now
         self.hedges.wrappingAdd(1, ordering: .relaxed)
         self.emit(.hedged(attempt: number))

@@ -52,7 +52,9 @@ struct HedgeMachine: Sendable {
   }
 
   /// An attempt has failed, and this was decided about it: `.stop` ends all.
-  mutating func attemptFailed(_ decision: RetryDecision, now: Int64, delay: Int64, budget: () -> Bool) -> Action {
+  mutating func attemptFailed(_ decision: RetryDecision, now: Int64, delay: Int64, budget: () -> Bool)
+    -> Action
+  {
     self.underway -= 1
     guard case .retry(let pushback) = decision else { return Action(isOver: true) }
     if self.isDraining { return self.end() }
@@ -79,7 +81,9 @@ struct HedgeMachine: Sendable {
   }
 
   // An attempt that might not even have become due is not worth a reason when there is no time for it.
-  private mutating func wait(_ delay: Int64, from now: Int64, orGiveUp reason: Rejection.Reason? = nil) -> Action {
+  private mutating func wait(_ delay: Int64, from now: Int64, orGiveUp reason: Rejection.Reason? = nil)
+    -> Action
+  {
     guard self.started < self.maximumAttempts else { return self.end() }
     let next = now.saturatingAdding(delay)
     guard next < self.deadline else { return self.end(reason) }

@@ -79,7 +79,9 @@ import Testing
     #expect(machine.timerFired(1, now: 11, delay: 10) { true } == Action(gaveUp: .deadline))
     machine = self.machine(deadline: 100)
     _ = machine.begin(now: 0, delay: 10)
-    #expect(machine.attemptFailed(.retry(), now: 100, delay: 10) { true } == Action(isOver: true, gaveUp: .deadline))
+    #expect(
+      machine.attemptFailed(.retry(), now: 100, delay: 10) { true } == Action(isOver: true, gaveUp: .deadline)
+    )
     machine = self.machine(deadline: 100)
     _ = machine.begin(now: 0, delay: 10)
     let late = machine.attemptFailed(.retry(after: .nanoseconds(90)), now: 10, delay: 10) { true }

@@ -135,7 +135,8 @@ import Testing
     let hedge = try self.hedge()
     let deadline = self.clock.policyClock.now.advanced(by: .seconds(1))
     await #expect(throws: PolicyError<Broken>.operation(Broken())) {
-      try await hedge.run(deadline: deadline, classify: { _ in .retry(after: .seconds(1)) }) { attempt throws(Broken) in
+      try await hedge.run(deadline: deadline, classify: { _ in .retry(after: .seconds(1)) }) {
+        attempt throws(Broken) in
         #expect(attempt.deadline == deadline)
         throw Broken()
       }
@@ -146,7 +147,9 @@ import Testing
   @Test func `Cancellation during a pushback ends it at once`() async throws {
     let hedge = try self.hedge()
     let task = Task {
-      try await hedge.run(classify: { _ in .retry(after: .seconds(5)) }) { (_) throws(Broken) in throw Broken() }
+      try await hedge.run(classify: { _ in .retry(after: .seconds(5)) }) { (_) throws(Broken) in
+        throw Broken()
+      }
     }
     // The first timer sleeps, too, until the group ends.
     await self.clock.waitForSleepers(2)
