@@ -32,6 +32,15 @@ final class Promise<Answer: Sendable>: Sendable {
     return isFirst
   }
 
+  /// The answer, if it is there already.
+  private func take() -> Answer? {
+    self.state.withLock { state in
+      guard case .answered(let answer) = state else { return nil }
+      state = .taken
+      return answer
+    }
+  }
+
   /// Waits for the answer, once.
   ///
   /// Neither the task's cancellation nor the deadline ends the wait by itself: each tells `withdraw`, whose part it is
@@ -41,6 +50,7 @@ final class Promise<Answer: Sendable>: Sendable {
     on clock: PolicyClock,
     withdraw: @escaping @Sendable (Withdrawal) -> Void
   ) async -> Answer {
+    if let answer = self.take() { return answer }
     let timer = deadline.map { deadline in
       Task {
         try await clock.sleep(until: PolicyClock.Instant(nanoseconds: deadline))

@@ -15,16 +15,21 @@ func cancelling<Value, Failure: Error>(
   nonisolated(unsafe) var outcome: Result<Value, Failure>?
   let end = Promise<Bool>()
   let isInTime = await withoutActuallyEscaping(operation) { operation in
-    // Safe: the child task has the operation for itself. It runs on the caller's actor, and whoever called is suspended
-    // from before it starts until after it has ended, so what the operation captured is never used by two at once.
+    // Safe: the child task has the operation for itself. It runs on the caller's actor, and whoever called waits from
+    // before it is suspended first until it has ended, so what the operation captured is never used by two at once.
     nonisolated(unsafe) let operation = operation
-    async let _: Void = {
-      await perform(operation, isolation: isolation, into: &outcome)
-      end.answer(true)
-    }()
-    return await end.wait(until: deadline, on: clock) { withdrawal in
-      // The caller's own cancellation has reached the operation by itself.
-      if withdrawal == .deadline { end.answer(false) }
+    return await withTaskGroup(of: Void.self, isolation: isolation) { group in
+      // Started right here: an operation that is done without being suspended changes no thread, and has no timer.
+      group.addImmediateTask {
+        await perform(operation, isolation: isolation, into: &outcome)
+        end.answer(true)
+      }
+      let isInTime = await end.wait(until: deadline, on: clock) { withdrawal in
+        // The caller's own cancellation has reached the operation by itself.
+        if withdrawal == .deadline { end.answer(false) }
+      }
+      if !isInTime { group.cancelAll() }
+      return isInTime
     }
   }
   return isInTime ? try outcome?.get() : nil
