@@ -22,6 +22,7 @@ import Testing
   @Test func `A quick first attempt is the only one`() async throws {
     let hedge = try self.hedge()
     #expect(try await hedge.run { $0.number } == 1)
+    #expect(hedge.name == "reads" && hedge.budget === nil)
     #expect(hedge.stats.operations == 1 && hedge.stats.hedges == 0)
     #expect(self.clock.sleeperCount == 0)
   }

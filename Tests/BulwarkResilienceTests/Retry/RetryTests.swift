@@ -249,6 +249,46 @@ import Testing
     #expect(await events.next()?.occurrence == .reconfigured)
   }
 
+  @Test func `Its name and its budget are those that it was given`() throws {
+    let budget = try RetryBudget(.tokens())
+    let retry = try self.retry(RetryOptions(), budget: budget)
+    #expect(retry.name == "peer" && retry.budget === budget && retry.options == RetryOptions())
+    #expect(retry.stats.budget?.available == 5)
+    #expect(try self.retry(RetryOptions()).stats.budget == nil)
+  }
+
+  @Test func `The budget pays for retries, not for first attempts`() async throws {
+    let budget = try RetryBudget(
+      .ratio(ofRequests: 0, minimumPerSecond: 0.2, window: .seconds(10)),
+      clock: self.clock.policyClock
+    )
+    let retry = try self.retry(RetryOptions(backoff: .constant(.zero)), budget: budget)
+    var attempts = 0
+    for _ in 0..<5 {
+      _ = try? await retry.run { (_) throws(Broken) -> Void in
+        attempts += 1
+        throw Broken()
+      }
+    }
+    #expect(attempts == 7)
+    #expect(retry.stats.gaveUpBudgetExhausted == 5 && retry.stats.budget?.withdrawn == 2)
+  }
+
+  @Test func `In the token form failures cost, successes give back, and refusals of ours do neither`()
+    async throws
+  {
+    let budget = try RetryBudget(.tokens(maximum: 10, ratio: 1))
+    let retry = try self.retry(RetryOptions(maximumAttempts: 3), budget: budget)
+    _ = try? await retry.run { (_) throws(Broken) -> Void in throw Broken() }
+    #expect(budget.stats.available == 2)
+    _ = try? await retry.run(classify: { _ in .stop }) { (_) throws(Broken) -> Void in throw Broken() }
+    let refusal = Rejection(kind: .bulkhead, policy: "", reason: .bulkheadFull, retryAfter: .zero)
+    _ = try? await retry.run { (_) throws(PolicyError<Broken>) -> Void in throw .rejected(refusal) }
+    #expect(budget.stats.available == 2)
+    _ = try await retry.run { $0.number }
+    #expect(budget.stats.available == 3)
+  }
+
   @Test func `The same seed gives the same delays`() async throws {
     var sleeps: [[Duration]] = []
     for _ in 0..<2 {

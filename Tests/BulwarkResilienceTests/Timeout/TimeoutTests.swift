@@ -20,6 +20,7 @@ import Testing
     await #expect(throws: PolicyError<Broken>.operation(Broken())) {
       try await timeout.run { () throws(Broken) in throw Broken() }
     }
+    #expect(timeout.name == "attempt" && timeout.options.limit == .seconds(1))
     #expect(timeout.stats.limited == 2 && timeout.stats.timedOut == 0)
     #expect(timeout.stats.limitNanoseconds == 1_000_000_000)
     #expect(self.clock.sleeperCount == 0)
