@@ -12,7 +12,7 @@ public enum CircuitState: String, Hashable, Sendable, Codable, CaseIterable {
   case forcedOpen
   /// By hand: everything passes, and nothing is counted.
   case disabled
-  /// By hand: everything passes and is counted, and what would have been refused is counted too.
+  /// By hand: everything passes and is counted, and what would have been refused is counted as that.
   case metricsOnly
 }
 
@@ -30,7 +30,7 @@ public struct CircuitTransition: Hashable, Sendable, Codable {
     case breakOver
     /// Enough probes succeeded.
     case probesSucceeded
-    /// A probe failed, or the failures came back during the recovery.
+    /// More probes failed than the success threshold leaves room for.
     case probeFailed
     /// The whole share passes again.
     case recovered

@@ -65,10 +65,12 @@ struct Refusal: Hashable, Sendable {
     self.retryAfter = retryAfter
   }
 
+  /// The hint as the caller gets it.
+  var retryAfterDuration: Duration? { self.retryAfter < 0 ? nil : .nanoseconds(self.retryAfter) }
+
   /// The refusal as the caller gets it.
   @usableFromInline
   func rejection(by policy: String, kind: PolicyKind) -> Rejection {
-    let hint: Duration? = self.retryAfter < 0 ? nil : .nanoseconds(self.retryAfter)
-    return Rejection(kind: kind, policy: policy, reason: self.reason, retryAfter: hint)
+    Rejection(kind: kind, policy: policy, reason: self.reason, retryAfter: self.retryAfterDuration)
   }
 }
