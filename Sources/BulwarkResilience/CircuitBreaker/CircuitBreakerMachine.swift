@@ -106,7 +106,6 @@ struct CircuitBreakerMachine: Sendable {
 extension CircuitBreakerMachine {
   /// A call wants to start.
   mutating func admit(at now: Int64) -> (admission: CircuitAdmission, transition: CircuitTransition?) {
-    self.window.advance(to: now)
     switch self.control {
     case .automatic:
       return self.decide(at: now)
@@ -116,7 +115,7 @@ extension CircuitBreakerMachine {
       }
       return (.admitted(ticket), transition)
     case .forcedOpen:
-      return (self.refuse(.circuitForcedOpen), nil)
+      return (self.refuse(.circuitForcedOpen, at: now), nil)
     case .disabled:
       return (.admitted(.uncounted(at: now)), nil)
     }
@@ -128,7 +127,7 @@ extension CircuitBreakerMachine {
       return (self.admitted(at: now), nil)
     case .open(let end):
       guard now >= end else {
-        return (self.refuse(.circuitOpen, retryAfter: end.saturatingSubtracting(now)), nil)
+        return (self.refuse(.circuitOpen, retryAfter: end.saturatingSubtracting(now), at: now), nil)
       }
       let transition = self.enter(.halfOpen, because: .breakOver)
       return (self.probe(at: now), transition)
@@ -143,14 +142,14 @@ extension CircuitBreakerMachine {
       let isAdmitted = sum >= CircuitBreakerSettings.wholeShare
       let left = isAdmitted ? sum - CircuitBreakerSettings.wholeShare : sum
       self.phase = .recovering(since: start, credit: left)
-      return (isAdmitted ? self.admitted(at: now) : self.refuse(.recovering), nil)
+      return (isAdmitted ? self.admitted(at: now) : self.refuse(.recovering, at: now), nil)
     }
   }
 
   private mutating func probe(at now: Int64) -> CircuitAdmission {
     self.probes.reclaim(at: now)
     guard let number = self.probes.take(at: now, under: self.settings) else {
-      return self.refuse(.probesExhausted)
+      return self.refuse(.probesExhausted, at: now)
     }
     return .admitted(CircuitTicket(start: now, generation: self.generation, probe: number))
   }
@@ -159,7 +158,12 @@ extension CircuitBreakerMachine {
     .admitted(CircuitTicket(start: now, generation: self.generation))
   }
 
-  private mutating func refuse(_ reason: Rejection.Reason, retryAfter: Int64 = -1) -> CircuitAdmission {
+  private mutating func refuse(
+    _ reason: Rejection.Reason,
+    retryAfter: Int64 = -1,
+    at now: Int64
+  ) -> CircuitAdmission {
+    self.window.advance(to: now)
     self.countRejections(1)
     return .refused(Refusal(reason, retryAfter: retryAfter))
   }
@@ -172,7 +176,6 @@ extension CircuitBreakerMachine {
     using generator: inout some RandomNumberGenerator
   ) -> CircuitTransition? {
     guard ticket.generation != 0 else { return nil }
-    self.window.advance(to: now)
     guard ticket.generation == self.generation else {
       self.totals.stale += 1
       return nil
@@ -183,6 +186,7 @@ extension CircuitBreakerMachine {
     }
     self.count(verdict, isSlow: isSlow)
     guard verdict != .neutral else { return nil }
+    self.window.advance(to: now)
     self.window.add(.init(calls: 1, failures: verdict == .failure ? 1 : 0, slowCalls: isSlow ? 1 : 0))
     if verdict == .failure {
       // Stays below what stands for a rule that is off.
@@ -382,5 +386,36 @@ extension CircuitBreakerMachine {
   mutating func countRejections(_ count: UInt64) {
     self.totals.rejections += count
     self.window.add(.init(rejections: UInt32(clamping: count)))
+  }
+}
+
+// MARK: - What was seen
+
+extension CircuitBreakerMachine {
+  /// What was seen so far; what is too old now has left the window.
+  mutating func stats(at now: Int64) -> CircuitBreakerStats {
+    self.window.advance(to: now)
+    let sum = self.window.sum
+    let retryAfter = self.retryAfter(at: now)
+    return CircuitBreakerStats(
+      state: self.state,
+      shadowState: self.control == .metricsOnly ? self.shadowState : self.state,
+      generation: self.generation,
+      window: .init(
+        calls: sum.calls,
+        failures: sum.failures,
+        slowCalls: sum.slowCalls,
+        rejections: sum.rejections
+      ),
+      consecutiveFailures: self.failuresInARow,
+      probes: self.phase == .halfOpen
+        ? .init(
+          underWay: Int(self.probes.underWayCount),
+          succeeded: Int(self.probes.succeeded),
+          failed: Int(self.probes.failed)
+        ) : nil,
+      retryAfterNanoseconds: self.control == .forcedOpen ? nil : retryAfter,
+      totals: self.totals
+    )
   }
 }

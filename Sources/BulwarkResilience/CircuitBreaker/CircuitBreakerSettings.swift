@@ -80,7 +80,8 @@ struct CircuitBreakerSettings: Hashable, Sendable {
   }
 
   func reachesSlowCallThreshold(_ slowCalls: UInt64, of calls: UInt64) -> Bool {
-    Self.reaches(self.slowCallShare, part: slowCalls, of: calls)
+    // Without the rule, slow calls may still be left from when there was one.
+    self.slowCallNanoseconds != .max && Self.reaches(self.slowCallShare, part: slowCalls, of: calls)
   }
 
   /// The share that a recovery admits after this long, in parts of ``wholeShare``. `elapsed` is below the recovery's

@@ -64,30 +64,3 @@ public struct CircuitBreakerStats: Hashable, Sendable, Codable {
   /// What there was since the breaker was made.
   public var totals: Totals
 }
-
-extension CircuitBreakerMachine {
-  func stats(at now: Int64) -> CircuitBreakerStats {
-    let sum = self.window.sum
-    let retryAfter = self.retryAfter(at: now)
-    return CircuitBreakerStats(
-      state: self.state,
-      shadowState: self.control == .metricsOnly ? self.shadowState : self.state,
-      generation: self.generation,
-      window: .init(
-        calls: sum.calls,
-        failures: sum.failures,
-        slowCalls: sum.slowCalls,
-        rejections: sum.rejections
-      ),
-      consecutiveFailures: self.failuresInARow,
-      probes: self.phase == .halfOpen
-        ? .init(
-          underWay: Int(self.probes.underWayCount),
-          succeeded: Int(self.probes.succeeded),
-          failed: Int(self.probes.failed)
-        ) : nil,
-      retryAfterNanoseconds: self.control == .forcedOpen ? nil : retryAfter,
-      totals: self.totals
-    )
-  }
-}

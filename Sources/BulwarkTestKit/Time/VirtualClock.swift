@@ -56,6 +56,11 @@ public final class VirtualClock: Sendable {
     self.move { _ in instant }
   }
 
+  /// Sets the clock forward or back, as a broken clock does.
+  public func jump(by duration: Duration) {
+    self.move { $0.advanced(by: duration) }
+  }
+
   private func move(_ body: (MonotonicInstant) -> MonotonicInstant) {
     let due = self.state.withLock { state in
       state.now = body(state.now)
