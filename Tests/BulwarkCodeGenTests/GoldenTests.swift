@@ -86,6 +86,35 @@ struct GoldenTests {
     #expect(source == Self.node)
   }
 
+  @Test("for messages that do not contain themselves: they are read into their place")
+  func nestedMessage() throws {
+    let source = try Generation.source(
+      """
+      name: "frame.proto" package: "demo" syntax: "proto3"
+      message_type { name: "Body" }
+      message_type { name: "Frame"
+        field { name: "body" number: 1 type: TYPE_MESSAGE type_name: ".demo.Body" }
+        field { name: "bodies" number: 2 label: LABEL_REPEATED type: TYPE_MESSAGE type_name: ".demo.Body" }
+        field { name: "by_id" number: 3 label: LABEL_REPEATED type: TYPE_MESSAGE type_name: ".demo.Frame.ByIdEntry" }
+        nested_type { name: "ByIdEntry" options { map_entry: true }
+          field { name: "key" number: 1 type: TYPE_INT32 }
+          field { name: "value" number: 2 type: TYPE_MESSAGE type_name: ".demo.Body" } } }
+      """
+    )
+    #expect(
+      Generation.lines(of: source, with: "  var b") == [
+        "var body: Body?", "var bodies: [Body] = []", "var byId: [Int32: Body] = [:]",
+      ]
+    )
+    #expect(
+      Generation.lines(of: source, with: "try source.") == [
+        "try source.message(into: &self.body, at: 24)",
+        "self.bodies = try source.messages(at: 32)",
+        "self.byId = try source.messageMap(at: 48, key: { $0.scalar(at: 28) }, valueAt: 32)",
+      ]
+    )
+  }
+
   @Test("for a service with a method of each kind")
   func service() throws {
     let source = try Generation.source(
