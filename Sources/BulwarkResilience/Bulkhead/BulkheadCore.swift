@@ -1,0 +1,111 @@
+import Synchronization
+
+/// What a bulkhead answers to a caller, once.
+@usableFromInline
+enum BulkheadAnswer: Hashable, Sendable {
+  /// The permits are the caller's, who releases them once.
+  case admitted
+  /// No permits.
+  case refused(Refusal)
+  /// No permits: the caller's task was cancelled while it waited.
+  case cancelled
+}
+
+/// The part of a bulkhead that permits keep alive: the pool that needs no lock, and the machine behind it that has one.
+final class BulkheadCore: Sendable {
+  typealias Machine = BulkheadMachine<Promise<BulkheadAnswer>>
+
+  private struct State {
+    var machine: Machine
+    /// Whether the free permits are in the pool.
+    var isPoolOpen = false
+  }
+
+  private let clock: PolicyClock
+  private let pool: PermitPool
+  private let state: Mutex<State>
+
+  init(_ options: BulkheadOptions, clock: PolicyClock) {
+    self.clock = clock
+    self.pool = PermitPool()
+    self.state = Mutex(State(machine: Machine(options)))
+    self.modify { _, _ in }
+  }
+
+  /// Takes permits without the lock; false says nothing.
+  @inline(__always)
+  func takeFromPool(_ weight: Int) -> Bool {
+    self.pool.take(weight)
+  }
+
+  /// Gives permits back.
+  @inline(__always)
+  func release(_ weight: Int) {
+    if !self.pool.give(weight) { self.releaseToMachine(weight) }
+  }
+
+  @inline(never)
+  private func releaseToMachine(_ weight: Int) {
+    let now = self.clock.nanoseconds
+    self.modify { machine, settled in machine.release(weight, at: now, settled: &settled) }
+  }
+
+  /// Takes permits now or not at all, and is exact about it.
+  func take(_ weight: Int) -> Refusal? {
+    self.modify { machine, _ in machine.take(weight) }
+  }
+
+  /// Counts a refusal that was decided without the machine.
+  func refuse(_ reason: Rejection.Reason) -> Refusal {
+    self.modify { machine, _ in machine.refuse(reason) }
+  }
+
+  /// Takes permits, and waits for them if there is a place to wait in.
+  func acquire(_ weight: Int, _ priority: BulkheadPriority, deadline: Int64?) async -> BulkheadAnswer {
+    let promise = Promise<BulkheadAnswer>()
+    let now = self.clock.nanoseconds
+    let action = self.modify { machine, settled in
+      machine.acquire(weight, priority, deadline: deadline, at: now, as: promise, settled: &settled)
+    }
+    switch action {
+    case .answered(let answer): return answer
+    case .waits(let id, let limit):
+      return await promise.wait(until: limit, on: self.clock) { why in
+        let now = self.clock.nanoseconds
+        self.modify { machine, settled in machine.withdraw(id, why, at: now, settled: &settled) }
+      }
+    }
+  }
+
+  var options: BulkheadOptions { self.state.withLock { $0.machine.options } }
+
+  var stats: BulkheadStats { self.modify { machine, _ in machine.stats } }
+
+  func reconfigure(_ options: BulkheadOptions) {
+    let now = self.clock.nanoseconds
+    self.modify { machine, settled in machine.reconfigure(options, at: now, settled: &settled) }
+  }
+
+  func close() {
+    self.modify { machine, settled in machine.close(settled: &settled) }
+  }
+
+  /// The one door to the machine: it has all free permits while it decides, and waiters are told after the lock.
+  private func modify<Result: Sendable>(_ body: (inout Machine, inout [Machine.Settled]) -> Result) -> Result
+  {
+    let (result, settled) = self.state.withLock { state in
+      if state.isPoolOpen {
+        let (permits, admitted) = self.pool.close()
+        state.machine.deposit(permits: permits, admitted: admitted)
+      }
+      var settled: [Machine.Settled] = []
+      let result = body(&state.machine, &settled)
+      let surplus = state.machine.takeSurplus()
+      if let surplus { self.pool.open(surplus) }
+      state.isPoolOpen = surplus != nil
+      return (result, settled)
+    }
+    for one in settled { one.waiter.answer(one.answer) }
+    return result
+  }
+}
