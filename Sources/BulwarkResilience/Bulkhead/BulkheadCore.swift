@@ -19,6 +19,8 @@ final class BulkheadCore: Sendable {
     var machine: Machine
     /// Whether the free permits are in the pool.
     var isPoolOpen = false
+    /// Whom the pool was told to refuse.
+    var announced = PermitPool.Refusable()
   }
 
   private let clock: PolicyClock
@@ -52,7 +54,8 @@ final class BulkheadCore: Sendable {
 
   /// Takes permits now or not at all, and is exact about it.
   func take(_ weight: Int) -> Refusal? {
-    self.modify { machine, _ in machine.take(weight) }
+    if self.pool.refuseTrying(weight) { return Refusal(.bulkheadFull) }
+    return self.modify { machine, _ in machine.take(weight) }
   }
 
   /// Counts a refusal that was decided without the machine.
@@ -62,6 +65,7 @@ final class BulkheadCore: Sendable {
 
   /// Takes permits, and waits for them if there is a place to wait in.
   func acquire(_ weight: Int, _ priority: BulkheadPriority, deadline: Int64?) async -> BulkheadAnswer {
+    if self.pool.refuseWaiting(weight) { return .refused(Refusal(.bulkheadFull)) }
     let promise = Promise<BulkheadAnswer>()
     let now = self.clock.nanoseconds
     let action = self.modify { machine, settled in
@@ -79,7 +83,13 @@ final class BulkheadCore: Sendable {
 
   var options: BulkheadOptions { self.state.withLock { $0.machine.options } }
 
-  var stats: BulkheadStats { self.modify { machine, _ in machine.stats } }
+  var stats: BulkheadStats {
+    self.modify { machine, _ in
+      // A pool that was closed already may have counted refusals.
+      machine.deposit(self.pool.close())
+      return machine.stats
+    }
+  }
 
   func reconfigure(_ options: BulkheadOptions) {
     let now = self.clock.nanoseconds
@@ -94,18 +104,22 @@ final class BulkheadCore: Sendable {
   private func modify<Result: Sendable>(_ body: (inout Machine, inout [Machine.Settled]) -> Result) -> Result
   {
     let (result, settled) = self.state.withLock { state in
-      if state.isPoolOpen {
-        let (permits, admitted) = self.pool.close()
-        state.machine.deposit(permits: permits, admitted: admitted)
-      }
+      if state.isPoolOpen { state.machine.deposit(self.pool.close()) }
       var settled: [Machine.Settled] = []
       let result = body(&state.machine, &settled)
       let surplus = state.machine.takeSurplus()
-      if let surplus { self.pool.open(surplus) }
+      self.announce(surplus == nil ? state.machine.refusable : PermitPool.Refusable(), in: &state)
+      if let surplus { state.machine.deposit(PermitPool.Collected(refused: self.pool.open(surplus))) }
       state.isPoolOpen = surplus != nil
       return (result, settled)
     }
     for one in settled { one.waiter.answer(one.answer) }
     return result
+  }
+
+  private func announce(_ refusable: PermitPool.Refusable, in state: inout State) {
+    guard refusable != state.announced else { return }
+    state.announced = refusable
+    self.pool.announce(refusable)
   }
 }

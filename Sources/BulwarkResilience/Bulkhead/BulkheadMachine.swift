@@ -17,7 +17,7 @@
 /// would starve the big ones.
 ///
 /// The shell keeps permits that nobody waits for outside, where they are taken without a lock. It brings them back
-/// with ``deposit(permits:admitted:)`` before any other input, and takes them out with ``takeSurplus()`` after it.
+/// with ``deposit(_:)`` before any other input, and takes them out with ``takeSurplus()`` after it.
 struct BulkheadMachine<Waiter: Sendable>: Sendable {
   typealias ID = BulkheadQueue<Waiter>.ID
 
@@ -76,10 +76,11 @@ struct BulkheadMachine<Waiter: Sendable>: Sendable {
 
   // MARK: - Permits outside
 
-  /// Brings back permits that were outside, with the number of operations that were admitted there.
-  mutating func deposit(permits: Int, admitted: Int) {
-    self.free += permits
-    self.admitted &+= admitted
+  /// Brings back permits that were outside, and counts what was done there without this machine.
+  mutating func deposit(_ collected: PermitPool.Collected) {
+    self.free += collected.permits
+    self.admitted &+= collected.admitted
+    self.refused.full &+= collected.refused
   }
 
   /// Takes out all free permits; `nil` if there is none, or somebody waits, or nobody may have one.
@@ -87,6 +88,15 @@ struct BulkheadMachine<Waiter: Sendable>: Sendable {
     guard self.free > 0, self.queue.count == 0, !self.isClosed else { return nil }
     defer { self.free = 0 }
     return self.free
+  }
+
+  /// Who is certain to be refused until the next input: nobody has to ask for that.
+  var refusable: PermitPool.Refusable {
+    guard !self.isClosed else { return PermitPool.Refusable() }
+    let maximum = self.options.maximumConcurrent
+    if self.queue.count > 0 { return PermitPool.Refusable(trying: maximum) }
+    guard self.free <= 0 else { return PermitPool.Refusable() }
+    return PermitPool.Refusable(trying: maximum, waiting: self.options.queueLimit == 0 ? maximum : 0)
   }
 
   // MARK: - Callers

@@ -11,10 +11,18 @@ public struct BulkheadPermit: ~Copyable, Sendable {
   /// What a permit holds. Each thread has one of four, for counting the references to the bulkhead itself would have
   /// all cores write to the same memory.
   final class Anchor: Sendable {
-    let core: BulkheadCore
+    private let core: BulkheadCore
+    // Else the counts of two anchors would share a cache line after all.
+    private let padding: InlineArray<13, UInt64> = .init(repeating: 0)
 
     init(_ core: BulkheadCore) {
       self.core = core
+    }
+
+    // Not inlined: while the permit's end lets go of the anchor, the core would be retained for the call.
+    @inline(never)
+    func release(_ weight: Int) {
+      self.core.release(weight)
     }
   }
 
@@ -27,6 +35,6 @@ public struct BulkheadPermit: ~Copyable, Sendable {
   public consuming func release() {}
 
   deinit {
-    self.anchor.core.release(self.weight)
+    self.anchor.release(self.weight)
   }
 }

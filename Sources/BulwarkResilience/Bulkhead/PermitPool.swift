@@ -14,6 +14,9 @@ import Synchronization
 ///
 /// Why a refusal under the lock is exact: permits never move between words but through a holder, so when the last word
 /// is closed, every permit is either collected or in somebody's hands. That instant is the refusal's.
+///
+/// Why one without the lock is exact: ``Refusable`` is announced under the lock, and taken back before the first word
+/// opens. Whoever knows of a permit that has come free knows it through such a word, and so sees that it was taken back.
 struct PermitPool: ~Copyable, Sendable {
   // Both the line before and the line after are fetched along with a word's own, hence padding on both sides.
   private struct Word: ~Copyable {
@@ -22,7 +25,8 @@ struct PermitPool: ~Copyable, Sendable {
     private let after: InlineArray<7, UInt64> = .init(repeating: 0)
   }
 
-  /// From the low end: 20 bits of free permits, 43 bits that count admissions, one that says closed.
+  /// From the low end: 20 bits of free permits, 43 bits that count admissions, one that says closed. A closed word counts
+  /// refusals instead.
   private static let closed: UInt64 = 1 << 63
   /// From here on a word admits nobody: it is closed, or its count has to be collected before it overflows.
   private static let unusable: UInt64 = 1 << 62
@@ -30,7 +34,27 @@ struct PermitPool: ~Copyable, Sendable {
   private static let oneAdmission: UInt64 = 1 << permitBits
   private static let permitMask: UInt64 = oneAdmission - 1
 
+  /// Who is certain to be refused as the permits stand: callers of up to so much weight.
+  struct Refusable: Hashable {
+    /// Those who only try.
+    var trying = 0
+    /// Those who would wait.
+    var waiting = 0
+  }
+
+  /// What happened in the pool since it was last asked.
+  struct Collected {
+    /// The free permits that were in it.
+    var permits = 0
+    /// The operations that were admitted.
+    var admitted = 0
+    /// The callers that were refused for want of a permit.
+    var refused = 0
+  }
+
   private let words: InlineArray<4, Word>
+  private let refusableTrying = Atomic(0)
+  private let refusableWaiting = Atomic(0)
 
   /// A pool that is closed.
   init() {
@@ -38,6 +62,8 @@ struct PermitPool: ~Copyable, Sendable {
   }
 
   private static func index(_ stripe: Int) -> Int { stripe & 3 }
+
+  // MARK: - For everyone
 
   /// Takes permits from one of the words, this thread's first.
   ///
@@ -63,33 +89,67 @@ struct PermitPool: ~Copyable, Sendable {
       )
       if swap.exchanged { return true }
       bits = swap.original
+      Stripe.collided()
     }
     return false
   }
 
-  /// Closes every word.
+  /// Refuses a caller who only tries, and counts it, if no permit is free or somebody waits for one.
   ///
-  /// - Returns: The free permits that were there, and how many operations were admitted since it was opened.
-  func close() -> (permits: Int, admitted: Int) {
-    var permits: UInt64 = 0
-    var admitted: UInt64 = 0
-    for index in self.words.indices {
-      let bits = self.words[index].bits.exchange(Self.closed, ordering: .acquiringAndReleasing)
-      permits &+= bits & Self.permitMask
-      admitted &+= (bits & ~Self.closed) >> Self.permitBits
-    }
-    return (Int(truncatingIfNeeded: permits), Int(truncatingIfNeeded: admitted))
+  /// - Returns: Whether it did. If not, the lock tells.
+  func refuseTrying(_ weight: Int) -> Bool {
+    weight <= self.refusableTrying.load(ordering: .acquiring) && self.countRefusal()
   }
 
-  /// Opens every word, each with its share of the permits.
-  func open(_ permits: Int) {
+  /// Refuses a caller who would wait, and counts it, if no permit is free and nobody may wait.
+  ///
+  /// - Returns: Whether it did. If not, the lock tells.
+  func refuseWaiting(_ weight: Int) -> Bool {
+    weight <= self.refusableWaiting.load(ordering: .acquiring) && self.countRefusal()
+  }
+
+  // MARK: - Under the lock
+
+  /// Closes every word, or leaves it closed, and collects what is in it.
+  func close() -> Collected {
+    var collected = Collected()
+    for index in self.words.indices {
+      let bits = self.words[index].bits.exchange(Self.closed, ordering: .acquiringAndReleasing)
+      if bits & Self.closed == 0 {
+        collected.permits &+= Int(truncatingIfNeeded: bits & Self.permitMask)
+        collected.admitted &+= Int(truncatingIfNeeded: bits >> Self.permitBits)
+      } else {
+        collected.refused &+= Int(truncatingIfNeeded: bits & ~Self.closed)
+      }
+    }
+    return collected
+  }
+
+  /// Says who is certain to be refused, as long as the pool stays closed.
+  func announce(_ refusable: Refusable) {
+    self.refusableTrying.store(refusable.trying, ordering: .releasing)
+    self.refusableWaiting.store(refusable.waiting, ordering: .releasing)
+  }
+
+  /// Opens every word of a closed pool, each with its share of the permits. Nobody may be announced as refusable.
+  ///
+  /// - Returns: How many callers were refused since the pool was closed or last collected.
+  func open(_ permits: Int) -> Int {
     let share = permits / self.words.count
     let own = Self.index(Stripe.current)
+    var refused: UInt64 = 0
     for index in self.words.indices {
       let part = index == own ? permits - share * (self.words.count - 1) : share
-      self.words[index].bits.store(UInt64(truncatingIfNeeded: part), ordering: .releasing)
+      let bits = self.words[index].bits.exchange(
+        UInt64(truncatingIfNeeded: part),
+        ordering: .acquiringAndReleasing
+      )
+      refused &+= bits & ~Self.closed
     }
+    return Int(truncatingIfNeeded: refused)
   }
+
+  // MARK: - One word
 
   @inline(__always)
   private func take(_ weight: Int, from index: Int) -> Bool {
@@ -103,14 +163,33 @@ struct PermitPool: ~Copyable, Sendable {
       )
       if swap.exchanged { return true }
       bits = swap.original
+      Stripe.collided()
     }
     return false
   }
 
   @inline(never)
   private func takeElsewhere(_ weight: Int, than own: Int) -> Bool {
+    // Where one is closed, the others are too, or will be at once.
+    guard self.words[own].bits.load(ordering: .relaxed) & Self.closed == 0 else { return false }
     for offset in 1..<self.words.count where self.take(weight, from: Self.index(own &+ offset)) {
       return true
+    }
+    return false
+  }
+
+  private func countRefusal() -> Bool {
+    let own = Self.index(Stripe.current)
+    var bits = self.words[own].bits.load(ordering: .relaxed)
+    while bits & Self.closed != 0 {
+      let swap = self.words[own].bits.weakCompareExchange(
+        expected: bits,
+        desired: bits &+ 1,
+        ordering: .relaxed
+      )
+      if swap.exchanged { return true }
+      bits = swap.original
+      Stripe.collided()
     }
     return false
   }

@@ -184,13 +184,31 @@ import Testing
     var bulkhead = BulkheadHarness(maximum: 3)
     #expect(bulkhead.machine.takeSurplus() == 3)
     #expect(bulkhead.machine.takeSurplus() == nil)
-    bulkhead.machine.deposit(permits: 1, admitted: 7)
+    bulkhead.machine.deposit(PermitPool.Collected(permits: 1, admitted: 7, refused: 2))
     #expect(bulkhead.machine.stats.inUse == 2)
     #expect(bulkhead.machine.stats.admitted == 7)
+    #expect(bulkhead.machine.stats.refused.full == 2)
     #expect(bulkhead.acquire(1, weight: 2) == [])
     #expect(bulkhead.machine.takeSurplus() == nil)
     #expect(bulkhead.withdraw(1, .cancellation) == [.cancelled(1)])
     #expect(bulkhead.machine.takeSurplus() == 1)
+  }
+
+  @Test func `Only those are refused without being asked about who are certain to be`() {
+    var bulkhead = BulkheadHarness(maximum: 3, queueLimit: 1)
+    #expect(bulkhead.machine.refusable == PermitPool.Refusable())
+    _ = bulkhead.acquire(0, weight: 2)
+    // One permit is left, for who is light enough.
+    #expect(bulkhead.machine.refusable == PermitPool.Refusable())
+    _ = bulkhead.acquire(1, weight: 3)
+    #expect(bulkhead.machine.refusable == PermitPool.Refusable(trying: 3))
+    _ = bulkhead.withdraw(1, .cancellation)
+    _ = bulkhead.acquire(2)
+    #expect(bulkhead.machine.refusable == PermitPool.Refusable(trying: 3))
+    _ = bulkhead.reconfigure { $0.queueLimit = 0 }
+    #expect(bulkhead.machine.refusable == PermitPool.Refusable(trying: 3, waiting: 3))
+    _ = bulkhead.close()
+    #expect(bulkhead.machine.refusable == PermitPool.Refusable())
   }
 
   @Test func `A clock that goes back or stands at its ends neither traps nor loses anyone`() {

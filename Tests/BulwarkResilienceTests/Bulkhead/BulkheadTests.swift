@@ -207,6 +207,22 @@ import Testing
     #expect(bulkhead.stats.admitted == 1)
   }
 
+  @Test func `Each refusal is counted, however it was found`() async throws {
+    let bulkhead = try self.bulkhead(2, queueLimit: 0)
+    let permit = try bulkhead.permit(2)
+    for _ in 0..<3 { #expect(!bulkhead.gives()) }
+    #expect(bulkhead.stats.refused.full == 3)
+    for _ in 0..<2 {
+      await #expect(throws: PolicyError<Never>.self) { try await bulkhead.run {} }
+    }
+    #expect(!bulkhead.gives())
+    permit.release()
+    #expect(bulkhead.gives(2))
+    #expect(bulkhead.stats.refused.full == 6)
+    #expect(bulkhead.stats.refused.total == 6)
+    #expect(bulkhead.stats.admitted == 2)
+  }
+
   @Test func `Closing refuses who waits, and lets what runs end`() async throws {
     let bulkhead = try self.bulkhead(1)
     let permit = try bulkhead.permit()

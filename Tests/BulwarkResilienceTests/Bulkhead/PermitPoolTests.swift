@@ -9,8 +9,16 @@ import Testing
     private let pool = PermitPool()
     func take(_ weight: Int) -> Bool { self.pool.take(weight) }
     func give(_ weight: Int) -> Bool { self.pool.give(weight) }
-    func open(_ permits: Int) { self.pool.open(permits) }
-    func close() -> (permits: Int, admitted: Int) { self.pool.close() }
+    func refuseTrying(_ weight: Int) -> Bool { self.pool.refuseTrying(weight) }
+    func refuseWaiting(_ weight: Int) -> Bool { self.pool.refuseWaiting(weight) }
+    func announce(trying: Int, waiting: Int) {
+      self.pool.announce(PermitPool.Refusable(trying: trying, waiting: waiting))
+    }
+    @discardableResult func open(_ permits: Int) -> Int { self.pool.open(permits) }
+    func close() -> (permits: Int, admitted: Int, refused: Int) {
+      let collected = self.pool.close()
+      return (collected.permits, collected.admitted, collected.refused)
+    }
   }
 
   @Test func `A closed pool takes and gives nothing`() {
@@ -18,7 +26,7 @@ import Testing
     #expect(!pool.take(1))
     #expect(!pool.give(1))
     let collected = pool.close()
-    #expect(collected == (0, 0))
+    #expect(collected == (0, 0, 0))
   }
 
   @Test(arguments: [1, 2, 3, 4, 5, 64, 1_000_000])
@@ -29,7 +37,7 @@ import Testing
     for _ in 0..<tries { #expect(pool.take(1)) }
     #expect(pool.take(1) == (tries < permits))
     for _ in 0..<tries { #expect(pool.give(1)) }
-    let (left, admitted) = pool.close()
+    let (left, admitted, _) = pool.close()
     #expect(left == (tries < permits ? permits - 1 : permits))
     #expect(admitted == (tries < permits ? tries + 1 : tries))
   }
@@ -44,7 +52,7 @@ import Testing
       for _ in 0..<100 {
         let weight = Int.random(in: 1...7, using: &generator)
         if generator.oneIn(10) {
-          let (free, count) = pool.close()
+          let (free, count, _) = pool.close()
           #expect(free + held.reduce(0, +) == 20, "seed \(seed)")
           #expect(count == admitted, "seed \(seed)")
           admitted = 0
@@ -58,6 +66,37 @@ import Testing
         #expect(held.reduce(0, +) <= 20, "seed \(seed)")
       }
     }
+  }
+
+  @Test func `Who was announced is refused while the pool is closed, and counted`() {
+    let pool = Pool()
+    #expect(!pool.refuseTrying(1))
+    pool.announce(trying: 3, waiting: 0)
+    #expect(pool.refuseTrying(3))
+    #expect(!pool.refuseTrying(4))
+    #expect(!pool.refuseWaiting(1))
+    pool.announce(trying: 3, waiting: 2)
+    #expect(pool.refuseWaiting(2))
+    let collected = pool.close()
+    #expect(collected == (0, 0, 2))
+    #expect(pool.refuseTrying(1))
+    #expect(!pool.give(1))
+    #expect(!pool.take(1))
+    pool.announce(trying: 0, waiting: 0)
+    #expect(pool.open(5) == 1)
+    #expect(!pool.refuseTrying(1))
+    let opened = pool.close()
+    #expect(opened == (5, 0, 0))
+  }
+
+  @Test func `A refusal that was decided before the pool opened does not count in an open word`() {
+    let pool = Pool()
+    pool.announce(trying: 3, waiting: 3)
+    #expect(pool.open(2) == 0)
+    #expect(!pool.refuseTrying(1))
+    #expect(!pool.refuseWaiting(1))
+    let collected = pool.close()
+    #expect(collected == (2, 0, 0))
   }
 
   @Test func `A weight that no word can hold is not taken`() {
