@@ -1,0 +1,105 @@
+import Synchronization
+
+// What the stack and the other policies call: nanoseconds and refusals as plain values, no name and no error made.
+extension RateLimiter {
+  /// Takes cells, or says why not. Fewer than one cost nothing.
+  @inline(__always)
+  func take(_ cells: Int64, at now: Int64) -> Refusal? {
+    let stripe = Stripe.current & 3
+    if self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch)) {
+      self.stripes[stripe].countAdmitted()
+      return nil
+    }
+    return self.takeShared(cells, at: now, stripe: stripe)
+  }
+
+  /// Gives back cells that were taken at the instant `taken`, because another policy refused: as many of them as have
+  /// not drained since. If the clock went back between the two, up to `cells` more than else may pass.
+  func refund(_ cells: Int64, taken: Int64, at now: Int64) {
+    self.stripes[Stripe.current & 3].countAdmitted(-1)
+    while true {
+      let snapshot = self.snapshot()
+      if snapshot.isHeld { break }
+      let tat = snapshot.machine.refund(cells, taken: taken, tat: snapshot.tat, at: now)
+      if tat == snapshot.tat || self.state.advance(snapshot, to: tat) { return }
+    }
+    self.modify(at: now) { queue, tat in
+      tat = queue.machine.refund(cells, taken: taken, tat: tat, at: now)
+      return false
+    }
+  }
+
+  /// Nanoseconds until so many cells would pass, 0 for now; -1 if they never do.
+  func wait(for cells: Int64, at now: Int64) -> Int64 {
+    let snapshot = self.snapshot()
+    switch snapshot.machine.take(cells, tat: snapshot.tat, queued: self.state.queuedUnits, at: now) {
+    case .admit: return 0
+    case .refuse(let refusal): return refusal.retryAfter
+    }
+  }
+
+  @inline(never)
+  private func takeShared(_ cells: Int64, at now: Int64, stripe: Int) -> Refusal? {
+    let refusal = self.attempt(cells, at: now, stripe: stripe)
+    if refusal == nil {
+      self.stripes[stripe].countAdmitted()
+    } else {
+      self.stripes[stripe].countRefused()
+    }
+    return refusal
+  }
+
+  /// Takes cells from the shared word, without counting it.
+  @inline(__always)
+  func attempt(_ cells: Int64, at now: Int64, stripe: Int) -> Refusal? {
+    var wantsLease = self.stripes[stripe].wantsLease(sinceEpoch: now.saturatingSubtracting(self.epoch))
+    while true {
+      let snapshot = self.snapshot()
+      if wantsLease, let lease = snapshot.machine.lease(cells, tat: snapshot.tat, at: now) {
+        if self.state.advance(snapshot, to: lease.tat) {
+          self.stripes[stripe].put(lease.cells &- cells, untilSinceEpoch: lease.expiry &- self.epoch)
+          return nil
+        }
+        continue
+      }
+      switch snapshot.machine.take(cells, tat: snapshot.tat, at: now) {
+      case .admit(let tat):
+        if snapshot.isHeld { return self.attemptHeld(cells, at: now) }
+        if self.state.advance(snapshot, to: tat) { return nil }
+        self.stripes[stripe].noteContention()
+        wantsLease = true
+      case .refuse(var refusal):
+        if snapshot.isHeld, refusal.retryAfter >= 0 {
+          let due = snapshot.machine.due(cells, tat: snapshot.tat, queued: self.state.queuedUnits)
+          refusal.retryAfter = max(due.saturatingSubtracting(now), 1)
+        }
+        return refusal
+      }
+    }
+  }
+
+  /// The same when somebody waits whose turn may have come, or holds the word for a moment.
+  @inline(never)
+  private func attemptHeld(_ cells: Int64, at now: Int64) -> Refusal? {
+    var refusal: Refusal?
+    self.modify(at: now) { queue, tat in
+      refusal = queue.take(cells, tat: &tat, at: now)
+      return false
+    }
+    return refusal
+  }
+
+  @inline(__always)
+  func snapshot() -> RateLimiterState.Snapshot {
+    self.state.snapshot() ?? self.snapshotAfterChange()
+  }
+
+  /// Waits for whoever is writing the settings, by means of the lock that he holds.
+  @inline(never)
+  private func snapshotAfterChange() -> RateLimiterState.Snapshot {
+    while true {
+      self.queue.withLock { _ in }
+      if let snapshot = self.state.snapshot() { return snapshot }
+    }
+  }
+}
