@@ -25,6 +25,7 @@ public final class RateLimiter: Sendable {
   /// What the stripes' leases count their time from.
   let epoch: Int64
   let queue: Mutex<Queue>
+  /// One for each value of `Stripe.current`.
   let stripes: InlineArray<4, RateLimiterStripe>
   let state: RateLimiterState
 

@@ -116,7 +116,7 @@ struct RateLimiterMachine: Hashable, Sendable {
   func refund(_ cells: Int64, taken: Int64, tat: Int64, at now: Int64) -> Int64 {
     guard cells > 0, taken >= self.anchor, now >= taken else { return tat }
     let drained = now == taken ? 0 : self.position(at: now) - self.position(at: taken) + 1
-    return tat - max(min(self.units(cells), self.capacity) - drained, 0)
+    return max(tat - max(min(self.units(cells), self.capacity) - drained, 0), self.origin)
   }
 
   /// The TAT once nothing is left.
