@@ -20,7 +20,7 @@ public final class CircuitBreaker: Sendable {
   public let name: String
   /// Its transitions and rejections.
   public let events: PolicyEvents
-  let clock: PolicyClock
+  private let clock: PolicyClock
   private let random: RandomSource
   // Behind all that is public: see the layout of classes with atomics.
   private let gate: CircuitGate
@@ -94,6 +94,21 @@ public final class CircuitBreaker: Sendable {
     if verdict == .success, self.gate.settleSuccess(ticket, at: now) { return }
     guard ticket.generation != 0 else { return }
     self.report(ticket, as: verdict, at: now)
+  }
+
+  /// ``admit(at:)`` now, for the doors that users come in by.
+  @usableFromInline
+  func begin() throws(Rejection) -> CircuitTicket {
+    switch self.admit(at: self.clock.nanoseconds) {
+    case .admitted(let ticket): return ticket
+    case .refused(let refusal): throw refusal.rejection(by: self.name, kind: .circuitBreaker)
+    }
+  }
+
+  /// ``settle(_:as:at:)`` now.
+  @usableFromInline
+  func end(_ ticket: CircuitTicket, as verdict: Verdict) {
+    self.settle(ticket, as: verdict, at: self.clock.nanoseconds)
   }
 
   /// How many nanoseconds the circuit is certain to refuse from now on; `nil` if it may admit now, `Int64.max` if it is

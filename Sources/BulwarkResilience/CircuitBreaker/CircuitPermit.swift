@@ -15,7 +15,7 @@ public struct CircuitPermit: ~Copyable, Sendable {
   }
 
   deinit {
-    self.breaker.settle(self.ticket, as: self.verdict, at: self.breaker.clock.nanoseconds)
+    self.breaker.end(self.ticket, as: self.verdict)
   }
 }
 
@@ -28,9 +28,6 @@ extension CircuitBreaker {
   ///
   /// - Throws: ``Rejection`` if the circuit does not let it pass. Nothing is to be settled then.
   public func allow() throws(Rejection) -> CircuitPermit {
-    switch self.admit(at: self.clock.nanoseconds) {
-    case .admitted(let ticket): return CircuitPermit(self, ticket)
-    case .refused(let refusal): throw refusal.rejection(by: self.name, kind: .circuitBreaker)
-    }
+    CircuitPermit(self, try self.begin())
   }
 }

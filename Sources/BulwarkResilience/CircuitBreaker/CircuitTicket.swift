@@ -1,4 +1,5 @@
 /// What an admitted call carries, and hands back when it settles: plain values, so that it costs nothing to hold.
+@usableFromInline
 struct CircuitTicket: Hashable, Sendable {
   /// When the call was admitted.
   var start: Int64
