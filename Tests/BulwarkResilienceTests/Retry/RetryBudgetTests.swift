@@ -82,8 +82,12 @@ import Testing
     #expect(self.withdrawals(budget, of: 100) == 15)
     for step in [-3600, -1_000_000_000, 3600] as [Int64] {
       self.clock.advance(by: step * 1_000_000_000)
-      budget.recordRequest()
-      #expect(self.withdrawals(budget, of: 100) == 0)
+      // In each part of the window to which the clock went back there are requests that would pay for retries.
+      for _ in 0..<8 {
+        for _ in 0..<20 { budget.recordRequest() }
+        #expect(self.withdrawals(budget, of: 100) == 0)
+        self.clock.advance(by: -1_250_000_000)
+      }
     }
   }
 
