@@ -191,7 +191,7 @@ let package = Package(
     // One test target per module, plus simulation.
     .testTarget(
       name: "BulwarkResilienceTests",
-      dependencies: ["BulwarkResilience", "BulwarkTestKit"],
+      dependencies: ["BulwarkResilience", "BulwarkTestKit", "BulwarkCore"],
       swiftSettings: settings
     ),
     .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),

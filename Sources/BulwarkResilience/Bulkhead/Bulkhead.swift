@@ -15,7 +15,7 @@ public final class Bulkhead: Sendable {
   /// Tells of each rejection and reconfiguration.
   public let events: PolicyEvents
 
-  private let clock: PolicyClock
+  let clock: PolicyClock
   private let core: BulkheadCore
   private let anchors: InlineArray<4, BulkheadPermit.Anchor>
 

@@ -5,15 +5,23 @@ import Synchronization
 /// Costs a policy one relaxed load while nobody listens.
 public final class PolicyEvents: Sendable {
   private struct Listeners {
-    var streams: [UInt64: PolicyEventStream.Source] = [:]
-    var observers: [UInt64: any PolicyObserver] = [:]
+    var streams: [(id: UInt64, source: PolicyEventStream.Source)] = []
+    var observers: [(id: UInt64, observer: any PolicyObserver)] = []
     var nextID: UInt64 = 0
   }
 
   private let listeners = Mutex(Listeners())
   private let isHeard = Atomic(false)
+  private let heardChanged: (@Sendable (PolicyEvents) -> Void)?
 
-  init() {}
+  /// Whether anybody listens.
+  var hasListeners: Bool { self.isHeard.load(ordering: .acquiring) }
+
+  /// - Parameter heardChanged: Called when the first listener has come, and when the last one has gone. Calls of two
+  ///   changes may overtake each other: ask ``hasListeners`` for what is.
+  init(heardChanged: (@Sendable (PolicyEvents) -> Void)? = nil) {
+    self.heardChanged = heardChanged
+  }
 
   /// A stream of the events from now on.
   ///
@@ -23,11 +31,11 @@ public final class PolicyEvents: Sendable {
     let (stream, source) = PolicyEventStream.make(limit: max(limit, 1))
     let id = self.change { listeners in
       listeners.nextID &+= 1
-      listeners.streams[listeners.nextID] = source
+      listeners.streams.append((listeners.nextID, source))
       return listeners.nextID
     }
     source.onTermination { [weak self] in
-      self?.change { $0.streams[id] = nil }
+      self?.change { listeners in listeners.streams.removeAll { $0.id == id } }
     }
     return stream
   }
@@ -39,14 +47,14 @@ public final class PolicyEvents: Sendable {
   public func addObserver(_ observer: some PolicyObserver) -> ObserverID {
     self.change { listeners in
       listeners.nextID &+= 1
-      listeners.observers[listeners.nextID] = observer
+      listeners.observers.append((listeners.nextID, observer))
       return ObserverID(value: listeners.nextID)
     }
   }
 
   /// Lets the observer go. An event that is being told at this moment may still reach it.
   public func removeObserver(_ id: ObserverID) {
-    self.change { $0.observers[id.value] = nil }
+    self.change { listeners in listeners.observers.removeAll { $0.id == id.value } }
   }
 
   /// Names an observer to the ``PolicyEvents`` that it was added to.
@@ -63,19 +71,20 @@ public final class PolicyEvents: Sendable {
   // Out of line: `emit` stands on the path of every refusal.
   @inline(never)
   private func tell(_ event: PolicyEvent) {
-    let (sources, observers) = self.listeners.withLock {
-      (Array($0.streams.values), Array($0.observers.values))
-    }
-    for source in sources { source.send(event) }
-    for observer in observers { observer.observe(event) }
+    let (streams, observers) = self.listeners.withLock { ($0.streams, $0.observers) }
+    for stream in streams { stream.source.send(event) }
+    for observer in observers { observer.observer.observe(event) }
   }
 
   @discardableResult
-  private func change<Result>(_ body: (inout sending Listeners) -> sending Result) -> Result {
-    self.listeners.withLock { listeners in
+  private func change<Result: Sendable>(_ body: (inout Listeners) -> Result) -> Result {
+    let (result, hasChanged) = self.listeners.withLock { listeners in
       let result = body(&listeners)
-      self.isHeard.store(!(listeners.streams.isEmpty && listeners.observers.isEmpty), ordering: .relaxed)
-      return result
+      let isHeard = !(listeners.streams.isEmpty && listeners.observers.isEmpty)
+      let wasHeard = self.isHeard.exchange(isHeard, ordering: .acquiringAndReleasing)
+      return (result, isHeard != wasHeard)
     }
+    if hasChanged { self.heardChanged?(self) }
+    return result
   }
 }

@@ -13,6 +13,17 @@ extension RateLimiter {
     return self.takeShared(cells, at: now, stripe: stripe)
   }
 
+  /// Takes cells if they are there now. If not, nothing has happened: no refusal is counted.
+  @inline(__always)
+  func takeIfFree(_ cells: Int64, at now: Int64) -> Bool {
+    let stripe = Stripe.current & 3
+    let isFree =
+      self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch))
+      || self.attempt(cells, at: now, stripe: stripe) == nil
+    if isFree { self.stripes[stripe].countAdmitted() }
+    return isFree
+  }
+
   /// Gives back cells that were taken at the instant `taken`, because another policy refused: as many of them as have
   /// not drained since. If the clock went back between the two, up to `cells` more than else may pass.
   func refund(_ cells: Int64, taken: Int64, at now: Int64) {

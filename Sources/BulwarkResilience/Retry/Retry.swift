@@ -13,7 +13,7 @@ public final class Retry: Sendable {
   /// What pays for the retries; `nil` if nothing bounds them.
   public let budget: RetryBudget?
 
-  private let clock: PolicyClock
+  let clock: PolicyClock
   private let random: RandomSource
   private let operations = StripedCounter()
   private let counts = RetryCounts()

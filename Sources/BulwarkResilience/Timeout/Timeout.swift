@@ -11,7 +11,7 @@ public final class Timeout: Sendable {
   /// What happens to the operations.
   public let events = PolicyEvents()
 
-  private let clock: PolicyClock
+  let clock: PolicyClock
   private let limited = StripedCounter()
   private let timedOut = Atomic(0)
   // Nanoseconds; Int64.max for any time.

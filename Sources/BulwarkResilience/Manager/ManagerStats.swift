@@ -1,0 +1,36 @@
+/// The figures of a manager's policies at one moment, by kind and name.
+///
+/// Every number carries its unit in its name; those without one are counts.
+public struct ManagerStats: Hashable, Sendable, Codable {
+  /// The circuit breakers.
+  public var circuitBreakers: [String: CircuitBreakerStats] = [:]
+  /// The rate limiters.
+  public var rateLimiters: [String: RateLimiterStats] = [:]
+  /// The bulkheads.
+  public var bulkheads: [String: BulkheadStats] = [:]
+  /// The retry policies.
+  public var retries: [String: RetryStats] = [:]
+  /// The hedging policies.
+  public var hedges: [String: HedgeStats] = [:]
+  /// The timeouts.
+  public var timeouts: [String: TimeoutStats] = [:]
+
+  /// The figures of no policy.
+  public init() {}
+
+  /// The figures as JSON with sorted keys: the same figures give the same text. Empty if a figure has no
+  /// representation in JSON, which a policy of this library has none of.
+  public var json: String { (try? JSONText.encode(self)) ?? "" }
+
+  mutating func add(_ policy: any Policy) {
+    switch policy {
+    case let policy as CircuitBreaker: self.circuitBreakers[policy.name] = policy.stats
+    case let policy as RateLimiter: self.rateLimiters[policy.name] = policy.stats
+    case let policy as Bulkhead: self.bulkheads[policy.name] = policy.stats
+    case let policy as Retry: self.retries[policy.name] = policy.stats
+    case let policy as Hedge: self.hedges[policy.name] = policy.stats
+    case let policy as Timeout: self.timeouts[policy.name] = policy.stats
+    default: break
+    }
+  }
+}

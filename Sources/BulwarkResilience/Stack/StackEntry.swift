@@ -1,0 +1,102 @@
+/// The answer of the inner three policies together to an attempt that wants to start.
+@usableFromInline
+enum StackEntry: Sendable {
+  /// All admitted it. The ticket is the circuit breaker's.
+  case admitted(CircuitTicket)
+  /// One refused; the others have back what they gave.
+  case rejected(Rejection)
+  /// The task was cancelled while it waited; nothing is held.
+  case cancelled
+}
+
+/// What an attempt takes of the policies that count.
+@usableFromInline
+struct StackCost: Sendable {
+  @usableFromInline let tokens: Int64
+  @usableFromInline let weight: Int
+
+  @usableFromInline
+  init(tokens: Int, weight: Int) {
+    self.tokens = Int64(max(tokens, 1))
+    self.weight = max(weight, 1)
+  }
+}
+
+extension ResilienceStack {
+  /// Takes what an attempt needs from all three, if none has to be waited for.
+  ///
+  /// - Returns: `nil` if one would have to be waited for, or refuses for want of a queue; nothing is held then.
+  @usableFromInline
+  func enter(at now: Int64, _ cost: StackCost) -> StackEntry? {
+    let ticket: CircuitTicket
+    switch self.admit(at: now) {
+    case .admitted(let admitted): ticket = admitted
+    case .refused(let refusal): return .rejected(self.rejection(refusal))
+    }
+    // Optional chaining all along: to bind one of them would retain and release it, and two cores that do that to the
+    // same policy are half as fast.
+    guard self.rateLimiter?.takeIfFree(cost.tokens, at: now) ?? true else {
+      self.circuitBreaker?.settle(ticket, as: .neutral, at: now)
+      return nil
+    }
+    guard self.bulkhead?.takeIfFree(weight: cost.weight) ?? true else {
+      self.rateLimiter?.refund(cost.tokens, taken: now, at: now)
+      self.circuitBreaker?.settle(ticket, as: .neutral, at: now)
+      return nil
+    }
+    return .admitted(ticket)
+  }
+
+  /// Takes what an attempt needs from all three, waiting where that is allowed.
+  ///
+  /// The breaker is asked before the wait, so that nobody waits in vain, and for good after it: no half-open circuit
+  /// has its probe waiting in a queue, and no attempt starts in a circuit that opened in the meantime.
+  @usableFromInline
+  func enterAfterWait(_ cost: StackCost, _ priority: BulkheadPriority, deadline: Int64?) async -> StackEntry {
+    if let rateLimiter {
+      switch await rateLimiter.turn(cost.tokens, until: deadline ?? .max) {
+      case .granted: break
+      case .refused(let refusal):
+        return .rejected(refusal.rejection(by: rateLimiter.name, kind: .rateLimiter))
+      case .cancelled: return .cancelled
+      }
+    }
+    let taken = self.clock.nanoseconds
+    if let bulkhead {
+      let answer = await bulkhead.acquire(weight: cost.weight, priority, deadline: deadline)
+      if answer != .admitted {
+        self.rateLimiter?.refund(cost.tokens, taken: taken, at: self.clock.nanoseconds)
+      }
+      switch answer {
+      case .admitted: break
+      case .refused(let refusal): return .rejected(refusal.rejection(by: bulkhead.name, kind: .bulkhead))
+      case .cancelled: return .cancelled
+      }
+    }
+    let now = self.clock.nanoseconds
+    switch self.admit(at: now) {
+    case .admitted(let ticket):
+      return .admitted(ticket)
+    case .refused(let refusal):
+      self.bulkhead?.release(weight: cost.weight)
+      self.rateLimiter?.refund(cost.tokens, taken: taken, at: now)
+      return .rejected(self.rejection(refusal))
+    }
+  }
+
+  /// Gives the place back and tells the breaker how the attempt went.
+  @usableFromInline
+  func leave(_ ticket: CircuitTicket, _ cost: StackCost, _ verdict: Verdict) {
+    self.bulkhead?.release(weight: cost.weight)
+    guard ticket.generation > 0 else { return }
+    self.circuitBreaker?.settle(ticket, as: verdict, at: self.clock.nanoseconds)
+  }
+
+  private func admit(at now: Int64) -> CircuitAdmission {
+    self.circuitBreaker?.admit(at: now) ?? .admitted(.uncounted(at: now))
+  }
+
+  private func rejection(_ refusal: Refusal) -> Rejection {
+    refusal.rejection(by: self.circuitBreaker?.name ?? "", kind: .circuitBreaker)
+  }
+}
