@@ -67,7 +67,7 @@ struct Stopwatch {
     return results.sorted()[results.count / 2]
   }
 
-  /// The distribution of single operations, each timed on its own, the time of one clock read included.
+  /// The distribution of single operations, each timed on its own, the time that the timing itself takes included.
   func percentiles(_ loop: @escaping Loop) async -> (median: Int, p99: Int) {
     await Task {
       await loop(1000)

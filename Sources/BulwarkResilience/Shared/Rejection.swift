@@ -35,15 +35,26 @@ public struct Rejection: Error, Hashable, Sendable, Codable, CustomStringConvert
   public var policy: String
   /// Why it refused.
   public var reason: Reason
-  /// How long to wait before the same request has a chance; `nil` where the policy cannot tell, or where no wait helps.
-  public var retryAfter: Duration?
+  /// Whole nanoseconds: a refusal is made on the fastest path there is, and a `Duration` takes 128-bit arithmetic.
+  private var retryAfterNanoseconds: Int64?
+
+  /// How long to wait before the same request has a chance, in whole nanoseconds; `nil` where the policy cannot tell, or
+  /// where no wait helps.
+  public var retryAfter: Duration? {
+    get { self.retryAfterNanoseconds.map { .nanoseconds($0) } }
+    set { self.retryAfterNanoseconds = newValue?.wholeNanoseconds }
+  }
 
   /// A refusal by the policy of this name.
   public init(kind: PolicyKind, policy: String, reason: Reason, retryAfter: Duration? = nil) {
+    self.init(kind: kind, policy: policy, reason: reason, retryAfterNanoseconds: retryAfter?.wholeNanoseconds)
+  }
+
+  init(kind: PolicyKind, policy: String, reason: Reason, retryAfterNanoseconds: Int64?) {
     self.kind = kind
     self.policy = policy
     self.reason = reason
-    self.retryAfter = retryAfter
+    self.retryAfterNanoseconds = retryAfterNanoseconds
   }
 
   public var description: String {
@@ -71,6 +82,7 @@ struct Refusal: Hashable, Sendable {
   /// The refusal as the caller gets it.
   @usableFromInline
   func rejection(by policy: String, kind: PolicyKind) -> Rejection {
-    Rejection(kind: kind, policy: policy, reason: self.reason, retryAfter: self.retryAfterDuration)
+    let hint = self.retryAfter < 0 ? nil : self.retryAfter
+    return Rejection(kind: kind, policy: policy, reason: self.reason, retryAfterNanoseconds: hint)
   }
 }
