@@ -11,7 +11,16 @@ STACK_MEDIAN, STACK_P99, LIMITER, OPEN_REJECTION = 120, 1000, 45, 40
 LARGEST_LOSS = 40
 STATS_OF_1000 = 1_000_000
 BREAKER_BYTES = 1024
-ORDER = ["breaker", "breaker open", "limiter", "limiter refusal", "bulkhead", "retry", "stack"]
+ORDER = [
+    "breaker",
+    "breaker permit",
+    "breaker open",
+    "limiter",
+    "limiter refusal",
+    "bulkhead",
+    "retry",
+    "stack",
+]
 
 
 def run(command: list[str]) -> dict:

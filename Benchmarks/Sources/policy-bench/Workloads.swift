@@ -8,6 +8,7 @@ enum Workloads {
   static func all() throws -> [(String, Stopwatch.Loop)] {
     [
       ("breaker", try self.breaker()),
+      ("breaker permit", try self.breakerPermit()),
       ("breaker open", try self.openBreaker()),
       ("limiter", try self.limiter(rate: 1e9, burst: 1_000_000)),
       ("limiter refusal", try self.limiter(rate: 0.001, burst: 1)),
@@ -17,8 +18,16 @@ enum Workloads {
     ]
   }
 
-  /// Allow and record.
+  /// Allow and record, around an operation that does nothing.
   private static func breaker() throws -> Stopwatch.Loop {
+    let breaker = try CircuitBreaker(name: "bench")
+    return { count in
+      for _ in 0..<count { try? await breaker.run {} }
+    }
+  }
+
+  /// The same in two steps, with a permit in between.
+  private static func breakerPermit() throws -> Stopwatch.Loop {
     let breaker = try CircuitBreaker(name: "bench")
     return { count in
       for _ in 0..<count { try? breaker.allow().settle(as: .success) }

@@ -20,7 +20,7 @@ public final class CircuitBreaker: Sendable {
   public let name: String
   /// Its transitions and rejections.
   public let events: PolicyEvents
-  private let clock: PolicyClock
+  let clock: PolicyClock
   private let random: RandomSource
   // Behind all that is public: see the layout of classes with atomics.
   private let gate: CircuitGate
