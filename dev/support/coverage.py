@@ -8,6 +8,7 @@ import pathlib
 import sys
 
 BAR = 85.0
+HIGHER_BARS = {"BulwarkResilience": 95.0}
 sources = pathlib.Path.cwd() / "Sources"
 
 totals: dict[str, list[int]] = {}
@@ -25,7 +26,9 @@ totals.pop("protoc-gen-bulwark", None)  # a program of a few lines around Bulwar
 low = 0
 for target, (covered, count) in sorted(totals.items()):
     percent = 100 * covered / count if count else 100
-    low += percent < BAR
-    print(f"{target:<20} {covered:>6} of {count:>6} lines  {percent:5.1f} %{'  BELOW' if percent < BAR else ''}")
+    bar = HIGHER_BARS.get(target, BAR)
+    low += percent < bar
+    below = f"  BELOW {bar} %" if percent < bar else ""
+    print(f"{target:<20} {covered:>6} of {count:>6} lines  {percent:5.1f} %{below}")
 if low or not totals:
-    sys.exit(f"{low} targets are below {BAR} %" if totals else "no coverage data for Sources/")
+    sys.exit(f"{low} targets are below their bar" if totals else "no coverage data for Sources/")
