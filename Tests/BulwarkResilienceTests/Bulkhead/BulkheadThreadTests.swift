@@ -136,6 +136,8 @@ import Testing
               Issue.record("refused in round \(round)")
               return
             }
+            // Now and then all four are out at once, and refusals are announced.
+            if round % 7 == 0 { await Task.yield() }
             bulkhead.release(weight: 1)
           }
         }
