@@ -137,8 +137,6 @@ struct BulkheadMachine<Waiter: Sendable>: Sendable {
       deadline: deadline,
       limit: limit.map { min($0, deadline ?? $0) } ?? deadline
     )
-    // Whoever finds the queue empty is the proof that it does not stand.
-    if self.queue.count == 0 { self.codel?.sample(0) }
     if !self.queue.isWaiting(priority) { self.turns.began(priority) }
     let id = self.queue.append(entry)
     self.serve(at: now, &settled)
@@ -268,6 +266,7 @@ struct BulkheadMachine<Waiter: Sendable>: Sendable {
       self.admit(entry.weight)
       settled.append(Settled(waiter: entry.waiter, answer: .admitted))
     }
+    // Whoever leaves the queue empty, or finds it so, is the proof that it does not stand.
     if self.queue.count == 0 { self.codel?.sample(0) }
   }
 
