@@ -74,7 +74,8 @@ import Testing
     let log = await self.hammer(limiter) { limiter, log, random in
       let now = PolicyClock.system.nanoseconds
       // One that a change of settings overtook is dated at that; here all are judged to be up to 0.1 ms late.
-      if limiter.take(1, at: now) == nil, PolicyClock.system.nanoseconds - now < 100_000 { log.add(1, at: now) }
+      let isTaken = limiter.take(1, at: now) == nil
+      if isTaken, PolicyClock.system.nanoseconds - now < 100_000 { log.add(1, at: now) }
       if random.oneIn(100) { _ = limiter.remaining }
     }
     changes.cancel()
