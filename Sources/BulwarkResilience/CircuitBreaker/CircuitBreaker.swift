@@ -111,8 +111,13 @@ public final class CircuitBreaker: Sendable {
     self.settle(ticket, as: verdict, at: self.clock.nanoseconds)
   }
 
-  /// How many nanoseconds the circuit is certain to refuse from now on; `nil` if it may admit now, `Int64.max` if it is
-  /// held open by hand.
+  /// How long the circuit is certain to refuse from an instant on: what ``Retry`` asks before it sleeps. `nil` if it may
+  /// admit at that instant; about 292 years if it is held open by hand.
+  public func retryAfter(at instant: PolicyClock.Instant) -> Duration? {
+    self.retryAfter(at: instant.nanoseconds).map { .nanoseconds($0) }
+  }
+
+  /// The same in nanoseconds; `Int64.max` if it is held open by hand.
   func retryAfter(at now: Int64) -> Int64? { self.control.withLock { $0.machine.retryAfter(at: now) } }
 
   @inline(never)

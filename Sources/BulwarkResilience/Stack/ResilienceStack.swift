@@ -77,7 +77,7 @@ public final class ResilienceStack: Sendable {
     return try await self.runOuter(deadline, cost, priority, classify, decide, operation)
   }
 
-  @usableFromInline
+  @inlinable
   func runOuter<Value, Failure: Error>(
     _ deadline: PolicyClock.Instant?,
     _ cost: StackCost,
@@ -97,7 +97,8 @@ public final class ResilienceStack: Sendable {
     }
   }
 
-  private func runAttempts<Value, Failure: Error>(
+  @inlinable
+  func runAttempts<Value, Failure: Error>(
     _ deadline: PolicyClock.Instant?,
     _ cost: StackCost,
     _ priority: BulkheadPriority,
@@ -110,7 +111,7 @@ public final class ResilienceStack: Sendable {
     }
     return try await retry.run(
       deadline: deadline,
-      circuit: { now in self.circuitBreaker?.retryAfter(at: now.nanoseconds).map { .nanoseconds($0) } },
+      circuit: { self.circuitBreaker?.retryAfter(at: $0) },
       classify: decide
     ) { (attempt: Attempt) async throws(PolicyError<Failure>) -> Value in
       try await self.attempt(attempt.deadline?.nanoseconds, cost, priority, classify, operation)
@@ -152,7 +153,7 @@ public final class ResilienceStack: Sendable {
     }
   }
 
-  @usableFromInline
+  @inlinable
   func runLimited<Value, Failure: Error>(
     _ attemptTimeout: Timeout,
     _ deadline: Int64?,
@@ -161,8 +162,7 @@ public final class ResilienceStack: Sendable {
     _ classify: (Result<Value, Failure>) -> Verdict,
     _ operation: () async throws(Failure) -> Value
   ) async throws(PolicyError<Failure>) -> Value {
-    let limit = attemptTimeout.options.limit?.wholeNanoseconds ?? .max
-    let ownEnd = self.clock.nanoseconds.saturatingAdding(limit)
+    let ownEnd = attemptTimeout.options.limit.map { self.clock.now.advanced(by: $0) }
     do throws(PolicyError<Failure>) {
       let end = deadline.map { PolicyClock.Instant(nanoseconds: $0) }
       let value = try await attemptTimeout.run(deadline: end, operation)
@@ -174,7 +174,8 @@ public final class ResilienceStack: Sendable {
         self.leave(ticket, cost, classify(.failure(failure)))
       case .timedOut:
         // Cut short by the caller's deadline, it did not have the time that an attempt is meant to have.
-        self.leave(ticket, cost, (deadline ?? .max) < ownEnd ? .neutral : .failure)
+        let ownNanoseconds = ownEnd?.nanoseconds ?? .max
+        self.leave(ticket, cost, (deadline ?? .max) < ownNanoseconds ? .neutral : .failure)
       case .rejected, .cancelled:
         self.leave(ticket, cost, .neutral)
       }
