@@ -92,16 +92,18 @@ struct CircuitGate: ~Copyable {
   /// Adds one to this thread's tally, if what is posted allows it.
   @inline(__always)
   private func tally(if isAllowed: () -> Bool) -> Bool {
-    let stripe = Stripe.current
     while true {
+      let stripe = Stripe.current
       let old = self.tallies[stripe].word.load(ordering: .acquiring)
       guard old != 0, old & 0xFFFF_FFFF < Self.mostCounted, isAllowed() else { return false }
-      let (exchanged, _) = self.tallies[stripe].word.weakCompareExchange(
+      let (exchanged, found) = self.tallies[stripe].word.weakCompareExchange(
         expected: old,
         desired: old &+ Self.oneMore,
         ordering: .acquiringAndReleasing
       )
       if exchanged { return true }
+      // Another number would be a recall's doing; another count is that of a thread on the same stripe.
+      if found != old, found >> 32 == old >> 32 { Stripe.collided() }
     }
   }
 
