@@ -77,7 +77,7 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
     let now = self.clock.nanoseconds
     if let refusal = self.take(Int64(permits), for: key, at: now) {
       self.announce(refusal, at: now)
-      throw .rejected(refusal.rejection(by: self.name, kind: .rateLimiter))
+      throw .rejected(refusal.rejection(by: self.name, kind: .keyedRateLimiter))
     }
     do {
       return try await operation()
@@ -195,7 +195,7 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
       self.event(
         .rejected(
           refusal.reason,
-          retryAfter: refusal.rejection(by: self.name, kind: .rateLimiter).retryAfter
+          retryAfter: refusal.rejection(by: self.name, kind: .keyedRateLimiter).retryAfter
         ),
         at: now
       )
@@ -204,7 +204,7 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
 
   private func event(_ occurrence: PolicyEvent.Occurrence, at now: Int64) -> PolicyEvent {
     PolicyEvent(
-      kind: .rateLimiter,
+      kind: .keyedRateLimiter,
       policy: self.name,
       instant: PolicyClock.Instant(nanoseconds: now),
       occurrence: occurrence

@@ -6,6 +6,8 @@ public struct ManagerStats: Hashable, Sendable, Codable {
   public var circuitBreakers: [String: CircuitBreakerStats] = [:]
   /// The rate limiters.
   public var rateLimiters: [String: RateLimiterStats] = [:]
+  /// The rate limiters with a limit for each key, whatever their keys are.
+  public var keyedRateLimiters: [String: KeyedRateLimiterStats] = [:]
   /// The bulkheads.
   public var bulkheads: [String: BulkheadStats] = [:]
   /// The retry policies.
@@ -30,7 +32,10 @@ public struct ManagerStats: Hashable, Sendable, Codable {
     case let policy as Retry: self.retries[policy.name] = policy.stats
     case let policy as Hedge: self.hedges[policy.name] = policy.stats
     case let policy as Timeout: self.timeouts[policy.name] = policy.stats
-    default: break
+    default:
+      // A keyed limiter's type depends on its key; its figures do not.
+      guard let stats = policy.stats as? KeyedRateLimiterStats else { return }
+      self.keyedRateLimiters[policy.name] = stats
     }
   }
 }

@@ -19,6 +19,20 @@ extension RateLimiter: Policy {
   }
 }
 
+extension KeyedRateLimiter: Policy {
+  public typealias Options = KeyedRateLimiterOptions
+  public static var kind: PolicyKind { .keyedRateLimiter }
+
+  public convenience init(
+    name: String,
+    options: KeyedRateLimiterOptions,
+    clock: PolicyClock,
+    random: RandomSource
+  ) throws(InvalidOption) {
+    try self.init(name: name, options: options, clock: clock)
+  }
+}
+
 extension Bulkhead: Policy {
   public typealias Options = BulkheadOptions
   public static var kind: PolicyKind { .bulkhead }

@@ -53,10 +53,10 @@ final class PolicyRegister: Sendable {
   }
 
   /// Keeps the policy unless one of its kind and name is there already; whichever is there then.
-  func insert<P: Policy>(_ policy: P) -> P {
-    let kept = self.storage.state.withLock { state -> P in
+  func insert<P: Policy>(_ policy: P) -> any Policy {
+    let kept = self.storage.state.withLock { state -> any Policy in
       let id = ID(kind: P.kind, name: policy.name)
-      if let existing = state.policies[id] as? P { return existing }
+      if let existing = state.policies[id] { return existing }
       state.policies[id] = policy
       return policy
     }

@@ -12,6 +12,17 @@ extension ResilienceManager {
     try self.policy(RateLimiter.self, named: name, options: options)
   }
 
+  /// The rate limiter of this name that has a limit for each key; see ``policy(_:named:options:)``.
+  ///
+  /// - Throws: ``ManagerError/nameTaken(kind:name:existing:given:)``, too, if the one of this name has other keys.
+  public func keyedRateLimiter<Key: Hashable & Sendable>(
+    _ name: String,
+    by key: Key.Type,
+    _ options: KeyedRateLimiterOptions
+  ) throws(ManagerError) -> KeyedRateLimiter<Key> {
+    try self.policy(KeyedRateLimiter<Key>.self, named: name, options: options)
+  }
+
   /// The bulkhead of this name; see ``policy(_:named:options:)``.
   public func bulkhead(_ name: String, _ options: BulkheadOptions) throws(ManagerError) -> Bulkhead {
     try self.policy(Bulkhead.self, named: name, options: options)

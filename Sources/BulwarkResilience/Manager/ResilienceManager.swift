@@ -46,9 +46,11 @@ public final class ResilienceManager: Sendable {
   /// - Throws: ``ManagerError/nameTaken(kind:name:existing:given:)`` if that one has other options.
   @discardableResult
   public func register<P: Policy>(_ policy: P) throws(ManagerError) -> P {
-    let registered = self.policies.insert(policy)
-    guard registered !== policy else { return policy }
-    guard registered.options == policy.options else {
+    let existing = self.policies.insert(policy)
+    guard let registered = existing as? P else {
+      throw .nameTaken(kind: P.kind, name: policy.name, existing: "\(type(of: existing))", given: "\(P.self)")
+    }
+    guard registered === policy || registered.options == policy.options else {
       throw .nameTaken(
         kind: P.kind,
         name: policy.name,

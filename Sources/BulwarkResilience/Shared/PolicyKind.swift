@@ -4,6 +4,7 @@ public enum PolicyKind: String, Hashable, Sendable, Codable, CaseIterable {
   case retry
   case hedge
   case rateLimiter
+  case keyedRateLimiter
   case bulkhead
   case timeout
 }

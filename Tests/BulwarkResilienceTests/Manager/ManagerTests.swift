@@ -48,6 +48,21 @@ import Testing
     #expect(manager.policy(Bulkhead.self, named: "blocks") === first)
   }
 
+  @Test func `A keyed limiter is shared by its name and its kind of key`() throws {
+    let manager = self.manager()
+    let options = KeyedRateLimiterOptions(rate: 10, burst: 5)
+    let peers = try manager.keyedRateLimiter("peers", by: String.self, options)
+    #expect(try manager.keyedRateLimiter("peers", by: String.self, options) === peers)
+    #expect(peers.tryAcquire(for: "alice"))
+    #expect(manager.stats.keyedRateLimiters["peers"]?.keys == 1)
+    let error = #expect(throws: ManagerError.self) {
+      try manager.keyedRateLimiter("peers", by: Int.self, options)
+    }
+    let text = "\(error, default: "nothing")"
+    #expect(text.contains("KeyedRateLimiter<String>") && text.contains("KeyedRateLimiter<Int>"))
+    #expect(manager.policy(KeyedRateLimiter<String>.self, named: "peers") === peers)
+  }
+
   @Test func `A policy made elsewhere can be registered once`() throws {
     let manager = self.manager()
     let policy = try Timeout(name: "round", options: TimeoutOptions(limit: .seconds(1)))
