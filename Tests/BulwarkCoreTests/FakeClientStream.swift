@@ -10,6 +10,7 @@ final class FakeClientStream: ClientStream {
     var isFinished = false
     var cancellations = 0
     var writesBeforeEnd = Int.max
+    var onEnd: (@Sendable (RPCError?) -> Void)?
   }
 
   let state: Mutex<State>
@@ -41,9 +42,18 @@ final class FakeClientStream: ClientStream {
     if !isTaken { throw self.writeError }
   }
 
+  func onEnd(_ body: @escaping @Sendable (RPCError?) -> Void) { self.state.withLock { $0.onEnd = body } }
   func finishRequests() { self.state.withLock { $0.isFinished = true } }
   func initialMetadata() async throws(RPCError) -> Metadata { ["initial": "1"] }
-  func cancel() { self.state.withLock { $0.cancellations += 1 } }
+
+  func cancel() {
+    let onEnd = self.state.withLock { state in
+      state.cancellations += 1
+      return state.onEnd.take()
+    }
+    onEnd?(RPCError(code: .cancelled, message: "cancelled", origin: .local))
+  }
+
   var trailingMetadata: Metadata { ["trailing": "2"] }
   var hasEnded: Bool { self.state.withLock { $0.written.count >= $0.writesBeforeEnd } }
 

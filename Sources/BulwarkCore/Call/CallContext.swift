@@ -2,7 +2,8 @@ import Synchronization
 
 /// Who is at the other end of a connection.
 public struct Peer: Hashable, Sendable, CustomStringConvertible {
-  /// The peer's address, for example `ipv4:127.0.0.1:50051`, `ipv6:[::1]:50051` or `unix:/run/node.sock`.
+  /// The peer's address, for example `ipv4:127.0.0.1:50051`, `ipv6:[::1]:50051` or `unix:/run/node.sock`; of a server,
+  /// as its client sees it, the endpoint that the client was given.
   public let address: String
 
   /// Creates a peer from its address.
@@ -17,9 +18,11 @@ public struct Peer: Hashable, Sendable, CustomStringConvertible {
 ///
 /// Safe to use from any task, at any time; after the call has ended changes have no effect.
 public final class CallContext: Sendable {
-  private struct ResponseMetadata {
+  private struct Outcome {
     var initial = Metadata()
     var trailing = Metadata()
+    /// Why the call was over before its handler returned.
+    var end: RPCError?
   }
 
   /// The method that was called.
@@ -35,7 +38,9 @@ public final class CallContext: Sendable {
   public let deadline: MonotonicInstant?
 
   private let time: TimeSource
-  private let response = Mutex(ResponseMetadata())
+  /// The context that the server made, if this one was derived from it: that one holds the outcome.
+  private let origin: CallContext?
+  private let ownOutcome = Mutex(Outcome())
 
   /// Creates a context; servers and tests do.
   public init(
@@ -50,6 +55,17 @@ public final class CallContext: Sendable {
     self.peer = peer
     self.deadline = deadline
     self.time = time
+    self.origin = nil
+  }
+
+  /// The context of the same call with what interceptors have changed.
+  init(_ base: CallContext, metadata: Metadata, deadline: MonotonicInstant?) {
+    self.method = base.method
+    self.metadata = metadata
+    self.peer = base.peer
+    self.deadline = deadline
+    self.time = base.time
+    self.origin = base.origin ?? base
   }
 
   /// The context of the call whose handler this task runs for, or nil outside handlers.
@@ -64,24 +80,42 @@ public final class CallContext: Sendable {
 
   /// Adds a text pair to the initial metadata. Without effect once the first response was sent.
   public func addInitialMetadata(_ value: String, for name: String) {
-    self.response.withLock { $0.initial.add(value, for: name) }
+    self.outcomeHolder.ownOutcome.withLock { $0.initial.add(value, for: name) }
   }
 
   /// Adds a binary pair to the initial metadata. Without effect once the first response was sent.
   public func addInitialMetadata(binary value: [UInt8], for name: String) {
-    self.response.withLock { $0.initial.add(binary: value, for: name) }
+    self.outcomeHolder.ownOutcome.withLock { $0.initial.add(binary: value, for: name) }
   }
 
   /// Adds a text pair to the trailing metadata.
   public func addTrailingMetadata(_ value: String, for name: String) {
-    self.response.withLock { $0.trailing.add(value, for: name) }
+    self.outcomeHolder.ownOutcome.withLock { $0.trailing.add(value, for: name) }
   }
 
   /// Adds a binary pair to the trailing metadata.
   public func addTrailingMetadata(binary value: [UInt8], for name: String) {
-    self.response.withLock { $0.trailing.add(binary: value, for: name) }
+    self.outcomeHolder.ownOutcome.withLock { $0.trailing.add(binary: value, for: name) }
   }
 
-  package var initialMetadata: Metadata { self.response.withLock { $0.initial } }
-  package var trailingMetadata: Metadata { self.response.withLock { $0.trailing } }
+  /// Replaces what the handler has added by what the interceptors made of it.
+  func setMetadata(initial: Metadata, trailing: Metadata) {
+    self.outcomeHolder.ownOutcome.withLock {
+      $0.initial = initial
+      $0.trailing = trailing
+    }
+  }
+
+  /// Notes that the call is over while its handler runs: whatever that returns, this is how the call ended.
+  package func end(_ error: RPCError) {
+    self.outcomeHolder.ownOutcome.withLock { $0.end = $0.end ?? error }
+  }
+
+  /// How the call ended, if it did before its handler.
+  var earlyEnd: RPCError? { self.outcomeHolder.ownOutcome.withLock { $0.end } }
+
+  private var outcomeHolder: CallContext { self.origin ?? self }
+
+  package var initialMetadata: Metadata { self.outcomeHolder.ownOutcome.withLock { $0.initial } }
+  package var trailingMetadata: Metadata { self.outcomeHolder.ownOutcome.withLock { $0.trailing } }
 }

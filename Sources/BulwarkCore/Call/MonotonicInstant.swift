@@ -35,6 +35,12 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable, CustomStringConv
   }
 
   public var description: String { "\(self.nanoseconds) ns" }
+
+  /// The earlier of two limits, where nil is none.
+  package static func earliest(_ one: MonotonicInstant?, _ other: MonotonicInstant?) -> MonotonicInstant? {
+    guard let one, let other else { return one ?? other }
+    return min(one, other)
+  }
 }
 
 extension Duration {

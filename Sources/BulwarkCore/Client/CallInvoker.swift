@@ -7,6 +7,9 @@ public struct CallOptions: Sendable {
   /// Inside a handler the handler's own deadline holds as well, whichever is earlier. Zero or less fails at once.
   public var timeout: Duration?
 
+  /// A point in time after which the call is over, for those who hold one already; the earliest limit counts.
+  public var deadline: MonotonicInstant?
+
   /// The metadata to send.
   public var metadata: Metadata
 
@@ -25,6 +28,7 @@ public struct CallOptions: Sendable {
     maxResponseBytes: Int? = nil
   ) {
     self.timeout = timeout
+    self.deadline = nil
     self.metadata = metadata
     self.waitForReady = waitForReady
     self.maxResponseBytes = maxResponseBytes
@@ -67,6 +71,12 @@ public protocol ClientStream: MessageSource, MessageSink {
 
   /// Whether the call has ended, in whatever way; reading says how.
   var hasEnded: Bool { get }
+
+  /// Has the function called once, when the call has ended, with its error or nil for OK; at once if it has already.
+  ///
+  /// The end is that of the call, not of its reader: messages that came before a status may still be unread. A call
+  /// has one such function. It may run on any thread and must not wait.
+  func onEnd(_ body: @escaping @Sendable (RPCError?) -> Void)
 
   /// Ends the call now, and tells the peer. Without effect after the end.
   func cancel()

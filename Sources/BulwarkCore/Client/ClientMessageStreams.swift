@@ -101,6 +101,7 @@ final class FailedClientStream: ClientStream {
   func write(_ message: ByteBuffer) async throws(RPCError) { throw self.error }
   func initialMetadata() async throws(RPCError) -> Metadata { throw self.error }
   func finishRequests() {}
+  func onEnd(_ body: @escaping @Sendable (RPCError?) -> Void) { body(self.error) }
   func cancel() {}
   var trailingMetadata: Metadata { [:] }
   var hasEnded: Bool { true }

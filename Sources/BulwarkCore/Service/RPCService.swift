@@ -44,10 +44,19 @@ public final class MethodEntry: Sendable {
   /// Where it runs.
   public let execution: HandlerExecution
 
-  init(descriptor: MethodDescriptor, handler: Handler, execution: HandlerExecution) {
+  /// What decides whether a call of it may begin, in this order.
+  public let gates: [any AdmissionGate]
+
+  init(
+    descriptor: MethodDescriptor,
+    handler: Handler,
+    execution: HandlerExecution,
+    gates: [any AdmissionGate] = []
+  ) {
     self.descriptor = descriptor
     self.handler = handler
     self.execution = execution
+    self.gates = gates
   }
 }
 

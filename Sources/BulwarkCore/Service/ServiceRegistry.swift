@@ -85,10 +85,30 @@ public struct ServiceRegistry: Sendable {
     )
   }
 
+  /// Puts gates before the registered methods and interceptors around their handlers, each where it applies.
+  ///
+  /// What applies is asked here and never again. The first of a list is the outermost; what an earlier call of this
+  /// function has put there stands further in. A method that nothing applies to stays as it is.
+  public mutating func protect(gates: [any AdmissionGate], interceptors: [any Interceptor]) {
+    self.byPath = self.byPath.mapValues { entry in
+      MethodEntry(
+        descriptor: entry.descriptor,
+        handler: entry.handler.intercepted(by: interceptors, for: entry.descriptor),
+        execution: entry.execution,
+        gates: gates.filter { $0.applies(to: entry.descriptor) } + entry.gates
+      )
+    }
+  }
+
   mutating func setExecution(_ execution: HandlerExecution, of descriptors: Set<MethodDescriptor>) {
     for descriptor in descriptors {
       if let entry = self.byPath[descriptor.path] {
-        self.register(entry.descriptor, execution: execution, handler: entry.handler)
+        self.byPath[descriptor.path] = MethodEntry(
+          descriptor: entry.descriptor,
+          handler: entry.handler,
+          execution: execution,
+          gates: entry.gates
+        )
       }
     }
   }

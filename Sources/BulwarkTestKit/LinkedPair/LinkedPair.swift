@@ -1,4 +1,4 @@
-import BulwarkCore
+public import BulwarkCore
 public import BulwarkHTTP2
 public import BulwarkWire
 import DequeModule
@@ -80,8 +80,14 @@ public final class LinkedPair {
   let scripts: [MethodDescriptor: ScriptedHandler]
   var handlers: [RunningScript] = []
 
-  /// Joins a client and a server that serves these methods. Nothing has been sent yet.
-  public init(handlers: [ScriptedHandler], _ configuration: Configuration = Configuration()) {
+  /// Joins a client and a server that serves these methods, behind these gates. Nothing has been sent yet.
+  ///
+  /// Scripts are no tasks: a gate that lets a call wait lets it in at once here.
+  public init(
+    handlers: [ScriptedHandler],
+    gates: [any AdmissionGate] = [],
+    _ configuration: Configuration = Configuration()
+  ) {
     var registry = ServiceRegistry()
     for handler in handlers {
       // The scripts stand in for these, which never run.
@@ -90,6 +96,7 @@ public final class LinkedPair {
         handler: handler.method.kind == .unary ? .unary { message, _ in message } : .stream { _, _, _ in }
       )
     }
+    registry.protect(gates: gates, interceptors: [])
     self.scripts = Dictionary(handlers.map { ($0.method, $0) }, uniquingKeysWith: { $1 })
     var generator = SeededGenerator(seed: configuration.seed)
     self.links = [

@@ -15,6 +15,7 @@ public import NIOPosix
 public final class Client: CallInvoker, Sendable {
   private let core: NIOLoopBoundBox<ClientCore>
   private let eventLoop: any EventLoop
+  private let peer: Peer
   private let limits: WireLimits
   private let isClosed = Flag()
 
@@ -37,6 +38,7 @@ public final class Client: CallInvoker, Sendable {
   ) {
     let eventLoop = eventLoopGroup.any()
     self.eventLoop = eventLoop
+    self.peer = Peer(address: endpoint.description)
     self.limits = configuration.limits
     self.executor = EventLoopExecutor(eventLoop)
     let core = ClientCore(endpoint: endpoint, configuration: configuration, eventLoop: eventLoop)
@@ -62,6 +64,15 @@ public final class Client: CallInvoker, Sendable {
       self.onLoop { $0.close(continuation) }
     }
     _ = self.isClosed.set()
+  }
+
+  /// The same client with interceptors around its calls, the first of a level outermost:
+  ///
+  ///     let consensus = ConsensusServiceClient(client.intercepted(by: [Logging(), Tracing().perAttempt()]))
+  ///
+  /// Closing remains this client's part.
+  public func intercepted(by interceptors: [any Interceptor]) -> InterceptedInvoker {
+    InterceptedInvoker(self, interceptors: interceptors, peer: self.peer, time: .system)
   }
 
   public func unary(
@@ -108,16 +119,10 @@ public final class Client: CallInvoker, Sendable {
 
   private func request(_ method: MethodDescriptor, _ options: CallOptions) -> ClientRequest {
     let own = options.timeout.map { MonotonicInstant.now().advanced(by: $0) }
-    let inherited = CallContext.current?.deadline
-    let deadline: MonotonicInstant? =
-      switch (own, inherited) {
-      case (let own?, let inherited?): min(own, inherited)
-      case (let own, let inherited): own ?? inherited
-      }
     return ClientRequest(
       method: method,
       metadata: options.metadata,
-      deadline: deadline,
+      deadline: .earliest(.earliest(own, options.deadline), CallContext.current?.deadline),
       maxResponseBytes: options.maxResponseBytes ?? self.limits.maxReceiveMessageBytes
     )
   }

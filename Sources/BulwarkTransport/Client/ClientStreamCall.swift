@@ -11,6 +11,8 @@ final class ClientStreamCall: ClientStream {
   private struct State {
     var trailing = Metadata()
     var hasEnded = false
+    var error: RPCError?
+    var onEnd: (@Sendable (RPCError?) -> Void)?
   }
 
   private let state = Mutex(State())
@@ -112,6 +114,14 @@ final class ClientStreamCall: ClientStream {
 
   var hasEnded: Bool { self.state.withLock { $0.hasEnded } }
 
+  func onEnd(_ body: @escaping @Sendable (RPCError?) -> Void) {
+    let (hasEnded, error) = self.state.withLock { state in
+      if !state.hasEnded { state.onEnd = body }
+      return (state.hasEnded, state.error)
+    }
+    if hasEnded { body(error) }
+  }
+
   func cancel() {
     guard !self.hasEnded else { return }
     self.link.onLoop { $0.cancel($1) }
@@ -138,14 +148,15 @@ extension ClientStreamCall: ClientCallReceiver {
   }
 
   func finished(trailing: Metadata) {
-    self.end(trailing: trailing)
+    let onEnd = self.end(trailing: trailing, nil)
     self.metadata.complete(.success([:]))
     self.outbound.fail(.endedByServer)
     self.inbound.receivedEnd(nil)
+    onEnd?(nil)
   }
 
   func failed(_ error: RPCError) {
-    self.end(trailing: error.metadata)
+    let onEnd = self.end(trailing: error.metadata, error)
     self.metadata.complete(.failure(error))
     self.outbound.fail(error)
     if error.origin == .local {
@@ -154,17 +165,22 @@ extension ClientStreamCall: ClientCallReceiver {
       // What came before the server's status is the caller's.
       self.inbound.receivedEnd(error)
     }
+    onEnd?(error)
   }
 
   /// A streaming call has its answer in parts.
   func answered(_ response: Response<ByteBuffer>) {}
 
-  private func end(trailing: Metadata) {
-    self.state.withLock {
-      $0.trailing = trailing
-      $0.hasEnded = true
+  /// Notes the end, and gives out who wants to know of it once the halves have been told.
+  private func end(trailing: Metadata, _ error: RPCError?) -> (@Sendable (RPCError?) -> Void)? {
+    let onEnd = self.state.withLock { state in
+      state.trailing = trailing
+      state.hasEnded = true
+      state.error = error
+      return state.onEnd.take()
     }
     self.link.detach()
+    return onEnd
   }
 }
 
@@ -173,12 +189,4 @@ extension ClientStreamCall: ClientCallReceiver {
 /// `@unchecked Sendable`: `messages` is set once, before the drain can be called.
 private final class DrainTarget: @unchecked Sendable {
   weak var messages: OutboundMessages?
-}
-
-extension RPCError {
-  static let endedByServer = RPCError(
-    code: .cancelled,
-    message: "the server has ended the call",
-    origin: .remote
-  )
 }

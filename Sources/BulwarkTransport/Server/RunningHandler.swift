@@ -25,8 +25,10 @@ extension ServerChannelHandler {
   func startUnary(_ call: ServerCall, _ message: ByteBuffer) {
     guard case .unary(let handler) = call.entry.handler else { return }
     let completion = CallCompletion(self, call.id)
+    let waits = self.connection.takeWaits(of: call.id)
     self.start(call, RunningHandler()) {
       do {
+        if !waits.isEmpty { try await completion.waitForAdmission(waits) }
         let response = try await CallContext.$current.withValue(call.context) {
           try await handler(message, call.context)
         }
@@ -56,8 +58,10 @@ extension ServerChannelHandler {
     let responses = OutboundMessages {
       completion.drain()
     }
+    let waits = self.connection.takeWaits(of: call.id)
     self.start(call, RunningHandler(requests: requests, responses: responses)) {
       do {
+        if !waits.isEmpty { try await completion.waitForAdmission(waits) }
         try await CallContext.$current.withValue(call.context) {
           try await handler(requests, responses, call.context)
         }
@@ -146,6 +150,21 @@ private struct CallCompletion: Sendable {
   init(_ handler: ServerChannelHandler, _ stream: HTTP2StreamID) {
     self.handler = handler
     self.stream = stream
+  }
+
+  /// Waits for what gates make the call wait for, as the first thing that its task does.
+  func waitForAdmission(_ waits: [AdmissionWait]) async throws {
+    for wait in waits {
+      if let permit = try await wait() { self.hold(permit) }
+    }
+    // Whoever waited past the deadline has been answered already, and its handler is not to begin.
+    try Task.checkCancellation()
+  }
+
+  private func hold(_ permit: any AdmissionPermit) {
+    let (handler, stream) = (self.handler, self.stream)
+    guard !handler.eventLoop.inEventLoop else { return handler.connection.hold(permit, for: stream) }
+    handler.eventLoop.execute { handler.connection.hold(permit, for: stream) }
   }
 
   func unary(_ result: Result<ByteBuffer, RPCError>) {

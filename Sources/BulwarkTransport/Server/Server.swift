@@ -33,12 +33,16 @@ public final class Server: Service, Sendable {
   ///   - configuration: bounds and time limits.
   ///   - eventLoopGroup: the loops that connections are spread over; a connection stays on one.
   ///   - logger: where faults of connections are logged, at debug level.
+  ///   - gates: what decides, in this order, whether a call may begin.
+  ///   - interceptors: what stands around the handlers, the first outermost.
   ///   - services: what to serve.
   public init(
     listening endpoint: Endpoint,
     configuration: ServerConfiguration = ServerConfiguration(),
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     logger: Logger = Logger(label: "bulwark.server"),
+    gates: [any AdmissionGate] = [],
+    interceptors: [any Interceptor] = [],
     @ServiceBuilder services: () -> [any RPCService]
   ) {
     self.endpoint = endpoint
@@ -49,6 +53,7 @@ public final class Server: Service, Sendable {
     for service in services() {
       service.register(in: &registry)
     }
+    registry.protect(gates: gates, interceptors: interceptors)
     self.methods = MethodTable(registry)
   }
 

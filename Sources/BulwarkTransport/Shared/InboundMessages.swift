@@ -151,6 +151,4 @@ extension RPCError {
     code: .failedPrecondition,
     message: "another task is waiting for a message of this stream already"
   )
-
-  static let cancelledByCaller = RPCError(code: .cancelled, message: "the call was cancelled by its caller")
 }

@@ -55,7 +55,7 @@ extension ServerConnection {
 
   /// The handler of a started call has returned, whatever became of the call. Once per started call.
   public func handlerReturned(_ id: HTTP2StreamID) {
-    self.releaseHeldCall()
+    self.releaseHeldCall(id)
   }
 
   private func unansweredStream(_ id: HTTP2StreamID) -> ServerStream? {
@@ -98,6 +98,7 @@ extension ServerConnection {
         limit: self.limits.maxMetadataBytes
       )
       _ = stream.machine.answer()
+      self.updatePermits(of: stream.call.id) { $0.status = .ok }
       self.deadlines.remove(stream.call.id)
       _ = self.session.finish(stream.call.id, trailers: trailers)
     } catch {
@@ -107,6 +108,7 @@ extension ServerConnection {
 
   func fail(_ stream: ServerStream, _ error: RPCError) {
     guard stream.machine.answer() else { return }
+    self.updatePermits(of: stream.call.id) { $0.status = error.code }
     self.deadlines.remove(stream.call.id)
     let trailing = stream.call.context.trailingMetadata
     if stream.machine.hasSentHeaders {

@@ -40,7 +40,7 @@ extension ServerConnection {
       self.reject(stream, error)
     } else if !stream.machine.isAnswered {
       self.fail(stream, error)
-      self.outputs.append(.cancel(stream.call.id, error))
+      self.cancelHandler(of: stream, error)
     }
   }
 
@@ -79,7 +79,7 @@ extension ServerConnection {
       self.session.reset(stream.call.id, .cancel, isGlitch: true)
       if stream.machine.answer() {
         self.deadlines.remove(stream.call.id)
-        self.outputs.append(.cancel(stream.call.id, .responseNotTaken))
+        self.cancelHandler(of: stream, .responseNotTaken)
       }
     }
   }

@@ -19,7 +19,10 @@ public final class ServerConnection {
   var timers: ConnectionTimers
   var deadlines = DeadlineTable<HTTP2StreamID>()
   var shutdown = ShutdownMachine()
-  private var collectingBytes = 0
+  /// What the calls hold that gates have let in: only calls with a permit are in here.
+  var permits = StreamTable<HeldPermits>()
+  /// How many bytes of unfinished requests are kept.
+  package private(set) var collectingBytes = 0
   /// The time of the latest input that had one.
   private var latest: MonotonicInstant
   /// Calls that hold a place: their request is being collected, or their handler has not returned.
@@ -161,6 +164,21 @@ public final class ServerConnection {
         self.answer(stream, with: .deadlineExceeded)
         return
       }
+    }
+    if !entry.gates.isEmpty {
+      let arriving = ArrivingCall(
+        method: entry.descriptor,
+        metadata: headers.metadata,
+        peer: self.peer,
+        arrival: now,
+        deadline: deadline
+      )
+      if let error = self.admit(arriving, to: stream, entry.gates) {
+        self.answer(stream, with: error)
+        return
+      }
+    }
+    if let deadline {
       self.deadlines.insert(stream, at: deadline)
     }
     let context = CallContext(
@@ -176,6 +194,7 @@ public final class ServerConnection {
     self.heldCalls += 1
     self.timers.streamOpened(now: now)
     if !state.machine.isCollecting {
+      self.updatePermits(of: stream) { $0.isHandlerRunning = true }
       self.outputs.append(.startStream(call))
     }
     if endStream {
@@ -213,6 +232,7 @@ public final class ServerConnection {
         self.reject(state, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
       }
     case .start(let message):
+      self.updatePermits(of: stream) { $0.isHandlerRunning = true }
       self.outputs.append(.startUnary(state.call, message: message.detached()))
     case .reject(let error):
       self.session.chargeGlitch(now: now.nanoseconds)
@@ -223,19 +243,22 @@ public final class ServerConnection {
   }
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
-    guard let machine = self.streams.removeValue(forKey: stream)?.machine else { return }
+    guard let state = self.streams.removeValue(forKey: stream) else { return }
     self.deadlines.remove(stream)
-    self.collectingBytes -= machine.collectedBytes
-    if machine.isCollecting {
+    self.collectingBytes -= state.machine.collectedBytes
+    if state.machine.isCollecting {
       self.heldCalls -= 1
-    } else if machine.hasHandler {
-      self.outputs.append(
-        .cancel(
-          stream,
-          RPCError(code: .cancelled, message: "the client ended the call (\(code))", origin: .remote)
-        )
-      )
+    } else if state.machine.hasHandler {
+      let error = RPCError(code: .cancelled, message: "the client ended the call (\(code))", origin: .remote)
+      self.cancelHandler(of: state, error)
     }
+    self.updatePermits(of: stream) { $0.streamClosed(isClean: code == .noError) }
+  }
+
+  /// The call is over while its handler runs.
+  func cancelHandler(of stream: ServerStream, _ error: RPCError) {
+    stream.call.context.end(error)
+    self.outputs.append(.cancel(stream.call.id, error))
   }
 
   // MARK: - Answers that need no handler
@@ -267,11 +290,13 @@ public final class ServerConnection {
     _ = stream.machine.answer()
     self.deadlines.remove(stream.call.id)
     self.heldCalls -= 1
+    self.updatePermits(of: stream.call.id) { $0.status = error.code }
     self.answer(stream.call.id, with: error)
   }
 
-  func releaseHeldCall() {
+  func releaseHeldCall(_ id: HTTP2StreamID) {
     self.heldCalls -= 1
+    self.updatePermits(of: id) { $0.isHandlerRunning = false }
   }
 }
 

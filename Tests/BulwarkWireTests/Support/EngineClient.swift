@@ -18,9 +18,15 @@ final class EngineClient {
   var log = StreamLog()
   private var parser = RawFrameParser()
 
-  init(limits: WireLimits = WireLimits(), http2: HTTP2Limits = HTTP2Limits()) {
+  init(
+    limits: WireLimits = WireLimits(),
+    http2: HTTP2Limits = HTTP2Limits(),
+    gates: [any AdmissionGate] = []
+  ) {
+    var registry = Sample.registry()
+    registry.protect(gates: gates, interceptors: [])
     self.server = ServerConnection(
-      methods: MethodTable(Sample.registry()),
+      methods: MethodTable(registry),
       peer: Peer(address: "test"),
       http2Limits: http2,
       limits: limits,

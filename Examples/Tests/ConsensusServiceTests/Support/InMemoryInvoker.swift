@@ -87,6 +87,14 @@ private final class InMemoryStream: ClientStream {
   func next() async throws(RPCError) -> ByteBuffer? { try await self.responses.next() }
   func write(_ message: ByteBuffer) async throws(RPCError) { try await self.requests.write(message) }
   func finishRequests() { self.requests.finish() }
+
+  func onEnd(_ body: @escaping @Sendable (RPCError?) -> Void) {
+    Task.immediate {
+      await self.task.value
+      body(self.responses.error)
+    }
+  }
+
   func cancel() {
     self.task.cancel()
     self.requests.finish()

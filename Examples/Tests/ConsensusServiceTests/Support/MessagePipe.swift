@@ -29,6 +29,9 @@ final class MessagePipe: MessageSource, MessageSink {
   /// Whether nothing more will be written.
   var isFinished: Bool { self.state.withLock { $0.end != nil } }
 
+  /// What ended the direction, unless it ended well or goes on.
+  var error: RPCError? { self.state.withLock { $0.end ?? nil } }
+
   /// Ends the direction, with an error or well; what was written before can still be read. The first end counts.
   func finish(_ error: RPCError? = nil) {
     self.state.withLock { state in

@@ -1,0 +1,149 @@
+public import struct NIOCore.ByteBuffer
+import Synchronization
+
+/// A client with interceptors around its calls.
+///
+/// Which of them apply to a method, and in which order, is settled at the method's first call and kept. A method that
+/// none applies to goes straight to the client below.
+public final class InterceptedInvoker: CallInvoker {
+  private let base: any CallInvoker
+  private let interceptors: [any Interceptor]
+  private let peer: Peer
+  private let time: TimeSource
+  private let chains = Chains()
+
+  /// Puts interceptors around the calls of a client, the first of a level outermost.
+  ///
+  /// - Parameters:
+  ///   - base: what makes the calls.
+  ///   - interceptors: what stands around them.
+  ///   - peer: where the calls go, as interceptors are told.
+  ///   - time: the clock that deadlines are instants of.
+  public init(
+    _ base: any CallInvoker,
+    interceptors: [any Interceptor],
+    peer: Peer,
+    time: TimeSource
+  ) {
+    self.base = base
+    self.interceptors = interceptors
+    self.peer = peer
+    self.time = time
+  }
+
+  public func unary(
+    _ method: MethodDescriptor,
+    _ message: ByteBuffer,
+    _ options: CallOptions
+  ) async throws(RPCError) -> Response<ByteBuffer> {
+    guard let chain = self.chain(of: method) else {
+      return try await self.base.unary(method, message, options)
+    }
+    let response = try await chain(self.request(method, options, message, .clientUnary(options)))
+    guard let answer = response.message else { throw .answerWithoutMessage }
+    return Response(
+      message: answer,
+      metadata: response.metadata,
+      trailingMetadata: response.trailingMetadata
+    )
+  }
+
+  public func stream(
+    _ method: MethodDescriptor,
+    _ options: CallOptions,
+    onlyRequest: ByteBuffer?
+  ) -> any ClientStream {
+    guard let chain = self.chain(of: method) else {
+      return self.base.stream(method, options, onlyRequest: onlyRequest)
+    }
+    let stream = InterceptedStream()
+    stream.run(chain, self.request(method, options, onlyRequest, .clientStream(options, stream)))
+    return stream
+  }
+
+  private func request(
+    _ method: MethodDescriptor,
+    _ options: CallOptions,
+    _ message: ByteBuffer?,
+    _ target: CallRequest.Target
+  ) -> CallRequest {
+    let own = options.timeout.map { self.time.now.advanced(by: $0) }
+    return CallRequest(
+      method: method,
+      side: .client,
+      peer: self.peer,
+      metadata: options.metadata,
+      deadline: .earliest(.earliest(own, options.deadline), CallContext.current?.deadline),
+      attempt: 1,
+      message: message,
+      target: target
+    )
+  }
+
+  private func chain(of method: MethodDescriptor) -> NextCall? {
+    self.chains.chain(of: method) {
+      foldedChain(self.interceptors, for: method) { [base] request throws(RPCError) in
+        try await request.send(on: base)
+      }
+    }
+  }
+}
+
+/// The chains of the methods that were called so far; nil for a method that no interceptor applies to.
+///
+/// A class of its own around the lock, as an importer of the public class need not know the lock's layout.
+private final class Chains: Sendable {
+  /// A program has its methods and no more; a proxy that passes any path on must not grow without bound.
+  private static let capacity = 1024
+
+  private let byMethod = Mutex([MethodDescriptor: NextCall?]())
+
+  func chain(of method: MethodDescriptor, make: () -> NextCall?) -> NextCall? {
+    if let known = self.byMethod.withLock({ $0[method] }) { return known }
+    // Made outside the lock: it asks the interceptors, which are the user's code.
+    let chain = make()
+    self.byMethod.withLock { chains in
+      if chains.count < Self.capacity { chains[method] = .some(chain) }
+    }
+    return chain
+  }
+}
+
+extension CallRequest {
+  /// The end of a client's chain: makes one attempt.
+  fileprivate func send(on base: any CallInvoker) async throws(RPCError) -> CallResponse {
+    switch self.target {
+    case .clientUnary(let options):
+      guard let message = self.message else { throw .misplacedRequest }
+      let request = try await self.requestTaps.applied(to: message)
+      let response = try await base.unary(self.method, request, self.options(options))
+      return CallResponse(
+        message: try await self.responseTaps.applied(to: response.message),
+        metadata: response.metadata,
+        trailingMetadata: response.trailingMetadata
+      )
+    case .clientStream(let options, let stream):
+      let message =
+        if let message = self.message { try await self.requestTaps.applied(to: message) } else {
+          ByteBuffer?.none
+        }
+      return try await stream.follow {
+        StreamAttempt(
+          base.stream(self.method, self.options(options), onlyRequest: message),
+          requestTaps: self.requestTaps,
+          responseTaps: self.responseTaps
+        )
+      }
+    case .serverUnary, .serverStream:
+      throw .misplacedRequest
+    }
+  }
+
+  private func options(_ options: CallOptions) -> CallOptions {
+    var options = options
+    options.timeout = nil
+    options.deadline = self.deadline
+    options.metadata = self.metadata
+    return options
+  }
+}

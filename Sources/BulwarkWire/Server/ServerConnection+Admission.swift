@@ -1,0 +1,56 @@
+public import BulwarkCore
+public import BulwarkHTTP2
+
+/// What a queueing gate lets a call wait for.
+public typealias AdmissionWait = @Sendable () async throws(RPCError) -> (any AdmissionPermit)?
+
+// Gates: asked when the headers of a call are complete; the permits that they give out are kept until it is over.
+extension ServerConnection {
+  /// Asks the gates of a call, in order. The first that rejects it ends it, and the others get back what they gave.
+  ///
+  /// - Returns: the status of the call if it was rejected.
+  func admit(_ call: ArrivingCall, to stream: HTTP2StreamID, _ gates: [any AdmissionGate]) -> RPCError? {
+    var held = HeldPermits()
+    for gate in gates {
+      switch gate.admit(call) {
+      case .admitted: break
+      case .holding(let permit): held.add(permit)
+      case .waiting(let wait): held.add(wait)
+      case .rejected(let error):
+        held.settle(.withdrawn)
+        return error
+      }
+    }
+    if !held.isEmpty {
+      self.permits[stream] = held
+    }
+    return nil
+  }
+
+  /// What the task of a call has to wait for before its handler may begin, in order. The permits that come of it go
+  /// to `hold`.
+  public func takeWaits(of id: HTTP2StreamID) -> [AdmissionWait] {
+    guard !self.permits.isEmpty else { return [] }
+    return self.permits[id]?.takeWaits() ?? []
+  }
+
+  /// Keeps a permit that a started call has waited for, until that call is over.
+  public func hold(_ permit: any AdmissionPermit, for id: HTTP2StreamID) {
+    self.permits[id]?.add(permit)
+  }
+
+  /// Follows a call that may hold permits, and takes them back when it is over.
+  func updatePermits(of id: HTTP2StreamID, _ change: (inout HeldPermits) -> Void) {
+    guard !self.permits.isEmpty, var held = self.permits[id] else { return }
+    change(&held)
+    if let outcome = held.finalOutcome {
+      self.permits[id] = nil
+      held.settle(outcome)
+    } else {
+      self.permits[id] = held
+    }
+  }
+
+  /// How many calls hold permits.
+  package var callsWithPermits: Int { self.permits.count }
+}
