@@ -129,6 +129,12 @@ let package = Package(
       exclude: ["README.md"],
       swiftSettings: settings
     ),
+    .target(
+      name: "Interceptors",
+      dependencies: ["Bulwark", logging],
+      path: "Examples/Interceptors",
+      swiftSettings: settings
+    ),
     .executableTarget(
       name: "consensus-node",
       dependencies: ["ConsensusService", "Bulwark", nioPosix, arguments, logging, lifecycle, signals],
@@ -243,6 +249,12 @@ let package = Package(
       name: "ConsensusServiceTests",
       dependencies: ["ConsensusService", "Bulwark", nioCore],
       path: "Examples/Tests/ConsensusServiceTests",
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "InterceptorsTests",
+      dependencies: ["Interceptors", "Bulwark", logging, nioCore],
+      path: "Examples/Tests/InterceptorsTests",
       swiftSettings: settings
     ),
   ]
