@@ -78,6 +78,7 @@ final class InterceptedStream: ClientStream {
       state.number += 1
       state.transportEnd = nil
       state.outcome = nil
+      state.isAbandoned = false
       return .success((state.number, state.hasFinishedRequests, Resumptions(waiters: state.takeWaiters())))
     }
     let (number, hasFinishedRequests, resumptions) = try begun.get()
@@ -99,7 +100,7 @@ final class InterceptedStream: ClientStream {
       guard state.number == number, state.attempt != nil else { return Resumptions() }
       state.transportEnd = .some(error)
       // What the server has sent before its status is the reader's to take first.
-      if error.map({ $0.origin != .remote }) ?? false || state.isCancelled {
+      if error.map({ $0.origin != .remote }) ?? false || state.isCancelled || state.isAbandoned {
         // After an end of this side nothing is left to be read.
         if error?.origin == .local { state.attempt = nil }
         return state.settle(error)
@@ -111,8 +112,9 @@ final class InterceptedStream: ClientStream {
   /// The chain does not wait for this attempt any more.
   private func abandon(_ number: Int) {
     self.update { state in
-      guard state.number == number, let end = state.transportEnd else { return Resumptions() }
-      return state.settle(end)
+      guard state.number == number else { return Resumptions() }
+      state.isAbandoned = true
+      return state.transportEnd.map { state.settle($0) } ?? Resumptions()
     }
   }
 

@@ -11,7 +11,10 @@ struct InterceptedStreamState {
   var follower: CheckedContinuation<RPCError?, Never>?
   /// What the chain made of the call: the caller's answer.
   var end: Result<CallResponse, RPCError>?
+  /// Whether a part of a response has been handed to the caller.
   var isCommitted = false
+  /// Whether the chain waits for the running attempt no more.
+  var isAbandoned = false
   var isCancelled = false
   var hasFinishedRequests = false
   var waiters: [CheckedContinuation<Void, Never>] = []
