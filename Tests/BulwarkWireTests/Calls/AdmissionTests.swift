@@ -147,6 +147,21 @@ import Testing
     #expect(gate.settled == [.answered(.deadlineExceeded)])
   }
 
+  @Test func aDeadlineBeforeTheBodyIsWholeSettlesAPermitWithItsStatusToo() throws {
+    let gate = RecordingGate()
+    let client = EngineClient(gates: [gate])
+    let stream = try client.request(
+      Sample.unary.path,
+      [("grpc-timeout", "1S")],
+      body: [0, 0, 0],
+      endStream: false
+    )
+    client.advance(by: .seconds(2))
+    #expect(try client.seen(stream).grpcStatus == "4")
+    #expect(gate.settled == [.answered(.deadlineExceeded)])
+    #expect(client.started.isEmpty)
+  }
+
   @Test(arguments: Sample.all, 0..<20)
   func everyPermitIsSettledOnceWhereverTheConnectionBreaks(method: MethodDescriptor, frame: Int) {
     let gate = RecordingGate()
