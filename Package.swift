@@ -86,7 +86,10 @@ let package = Package(
     ),
     .target(
       name: "BulwarkTestKit",
-      dependencies: ["BulwarkCore", "BulwarkWire", "BulwarkHTTP2", "BulwarkResilience", nioCore, collections],
+      dependencies: [
+        "BulwarkCore", "BulwarkWire", "BulwarkHTTP2", "BulwarkResilience", nioCore,
+        collections,
+      ],
       swiftSettings: settings
     ),
     .target(
