@@ -169,9 +169,11 @@ public final class Retry: Sendable {
       return (Attempt(number: number, delay: delay, deadline: limits.end), nil)
     }
     let now = self.clock.nanoseconds
-    let end = min(limits.end, now.saturatingAdding(limits.attempt))
+    let ownEnd = now.saturatingAdding(limits.attempt)
+    let end = min(limits.end, ownEnd)
     let limit = RetryLimits.Limit(end: end, duration: max(end.saturatingSubtracting(now), 0))
-    return (Attempt(number: number, delay: delay, deadline: end), limit)
+    let isCutByOwnLimit = ownEnd < limits.end
+    return (Attempt(number: number, delay: delay, deadline: end, isCutByOwnLimit: isCutByOwnLimit), limit)
   }
 
   @usableFromInline

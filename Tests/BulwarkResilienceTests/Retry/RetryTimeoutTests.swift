@@ -1,6 +1,7 @@
-import BulwarkResilience
 import BulwarkTestKit
 import Testing
+
+@testable import BulwarkResilience
 
 @Suite struct RetryTimeoutTests {
   private let clock = VirtualClock()
@@ -66,5 +67,15 @@ import Testing
       try await retry.run(classify: { _ in .stop }) { (_) throws(Broken) in throw Broken() }
     }
     #expect(self.clock.sleeperCount == 0)
+  }
+
+  @Test func `An attempt knows whether its own limit or the caller's time cuts it off`() async throws {
+    let own = try self.retry(RetryOptions(totalTimeout: .seconds(3), attemptTimeout: .seconds(2)))
+    #expect(try await own.run { $0.isCutByOwnLimit })
+    let soon = self.clock.policyClock.now.advanced(by: .seconds(2))
+    #expect(try await own.run(deadline: soon) { $0.isCutByOwnLimit } == false)
+    let total = try self.retry(RetryOptions(totalTimeout: .seconds(3)))
+    #expect(try await total.run { $0.isCutByOwnLimit } == false)
+    #expect(try await self.retry(RetryOptions()).run { $0.isCutByOwnLimit } == false)
   }
 }
