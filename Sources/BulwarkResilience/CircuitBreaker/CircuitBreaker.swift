@@ -105,6 +105,13 @@ public final class CircuitBreaker: Sendable {
     }
   }
 
+  /// A call that was admitted is not made after all. Unlike a neutral outcome it is counted nowhere, and in a closed
+  /// circuit it costs one load.
+  func withdraw(_ ticket: CircuitTicket, at now: Int64) {
+    guard ticket.generation != 0, !self.gate.admits(ticket) else { return }
+    self.change { $0.withdraw(ticket, at: now) }
+  }
+
   /// ``settle(_:as:at:)`` now.
   @usableFromInline
   func end(_ ticket: CircuitTicket, as verdict: Verdict) {

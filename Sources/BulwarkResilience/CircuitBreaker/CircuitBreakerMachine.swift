@@ -197,6 +197,20 @@ extension CircuitBreakerMachine {
     return self.reachedThreshold.flatMap { self.open(because: $0, at: now, using: &generator) }
   }
 
+  /// A call that was admitted is not made after all: another policy refused it. All is as if it had not asked.
+  mutating func withdraw(_ ticket: CircuitTicket, at now: Int64) {
+    guard ticket.generation == self.generation else { return }
+    switch self.phase {
+    case .halfOpen:
+      self.probes.reclaim(at: now)
+      _ = self.probes.settle(ticket.probe, as: .neutral)
+    case .recovering(let start, let credit):
+      self.phase = .recovering(since: start, credit: credit + CircuitBreakerSettings.wholeShare)
+    case .closed, .open:
+      break
+    }
+  }
+
   private mutating func settleProbe(
     _ number: UInt32,
     as verdict: Verdict,

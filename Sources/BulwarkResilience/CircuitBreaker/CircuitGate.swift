@@ -77,6 +77,11 @@ struct CircuitGate: ~Copyable {
     return isCounted ? refusal : nil
   }
 
+  /// Whether every call of the ticket's generation is admitted without the machine being asked.
+  func admits(_ ticket: CircuitTicket) -> Bool {
+    self.word.load(ordering: .acquiring) == Word.admits(ticket.generation)
+  }
+
   /// Counts a success.
   ///
   /// - Returns: Whether it did; if not, the machine must be told.

@@ -19,7 +19,7 @@ public struct PolicyEventStream: AsyncSequence, Sendable {
   public struct Iterator: AsyncIteratorProtocol {
     var base: AsyncStream<PolicyEvent>.AsyncIterator
 
-    /// The next event; `nil` once the task is cancelled.
+    /// The next event; `nil` once the task is cancelled, or the policy is gone.
     public mutating func next(isolation actor: isolated (any Actor)?) async -> PolicyEvent? {
       await self.base.next(isolation: actor)
     }
@@ -38,6 +38,10 @@ public struct PolicyEventStream: AsyncSequence, Sendable {
       if case .dropped = self.continuation.yield(event) {
         self.dropped.wrappingAdd(1, ordering: .relaxed)
       }
+    }
+
+    func finish() {
+      self.continuation.finish()
     }
 
     func onTermination(_ body: @escaping @Sendable () -> Void) {

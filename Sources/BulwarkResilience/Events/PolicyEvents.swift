@@ -23,7 +23,11 @@ public final class PolicyEvents: Sendable {
     self.heardChanged = heardChanged
   }
 
-  /// A stream of the events from now on.
+  deinit {
+    for stream in self.listeners.withLock({ $0.streams }) { stream.source.finish() }
+  }
+
+  /// A stream of the events from now on, which ends when the policy is gone.
   ///
   /// - Parameter limit: How many events wait for a reader who is slow, at least 1; beyond it the oldest is dropped,
   ///   and counted.

@@ -48,6 +48,13 @@ final class PolicyRegister: Sendable {
     self.events = PolicyEvents { [weak storage] in storage?.connect(to: $0) }
   }
 
+  deinit {
+    // The policies may live on, and must not tell their events to nobody for ever.
+    self.storage.state.withLock { state in
+      for (id, forwarder) in state.forwarders { state.policies[id]?.events.removeObserver(forwarder) }
+    }
+  }
+
   var all: [any Policy] {
     self.storage.state.withLock { Array($0.policies.values) }
   }
@@ -71,8 +78,9 @@ final class PolicyRegister: Sendable {
   func remove<P: Policy>(_ type: P.Type, _ name: String) -> P? {
     self.storage.state.withLock { state in
       let id = ID(kind: P.kind, name: name)
-      let policy = state.policies.removeValue(forKey: id) as? P
-      if let forwarder = state.forwarders.removeValue(forKey: id) { policy?.events.removeObserver(forwarder) }
+      guard let policy = state.policies[id] as? P else { return nil }
+      state.policies[id] = nil
+      if let forwarder = state.forwarders.removeValue(forKey: id) { policy.events.removeObserver(forwarder) }
       return policy
     }
   }

@@ -99,10 +99,13 @@ public final class ResilienceManager: Sendable {
   }
 
   /// Whether the program can do its work: at most so many circuits are open, by themselves or by hand.
+  ///
+  /// A circuit whose break is over does not count as open: it admits the next call, and a program that is not ready may
+  /// never get one.
   public func readiness(maximumOpenCircuits: Int = 3) -> Readiness {
     let open = self.policies.all.compactMap { policy -> String? in
       guard let breaker = policy as? CircuitBreaker else { return nil }
-      return breaker.state == .open || breaker.state == .forcedOpen ? breaker.name : nil
+      return breaker.retryAfter(at: breaker.clock.nanoseconds) == nil ? nil : breaker.name
     }
     return Readiness(openCircuits: open.sorted(), maximumOpenCircuits: maximumOpenCircuits)
   }

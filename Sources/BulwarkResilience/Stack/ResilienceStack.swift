@@ -72,7 +72,8 @@ public final class ResilienceStack: Sendable {
   ) async throws(PolicyError<Failure>) -> Value {
     let cost = StackCost(tokens: tokens, weight: weight)
     guard self.timeout != nil || self.retry != nil else {
-      return try await self.attempt(deadline?.nanoseconds, cost, priority, classify, operation)
+      let end = StackDeadline(deadline?.nanoseconds, isFair: false)
+      return try await self.attempt(end, cost, priority, classify, operation)
     }
     return try await self.runOuter(deadline, cost, priority, classify, decide, operation)
   }
@@ -87,19 +88,21 @@ public final class ResilienceStack: Sendable {
     _ operation: () async throws(Failure) -> Value
   ) async throws(PolicyError<Failure>) -> Value {
     guard let timeout else {
-      return try await self.runAttempts(deadline, cost, priority, classify, decide, operation)
+      let end = StackDeadline(deadline?.nanoseconds, isFair: false)
+      return try await self.runAttempts(end, cost, priority, classify, decide, operation)
     }
     // The retry policy is told when the whole ends, so that it does not begin a sleep that ends later.
     let own = timeout.options.limit.map { self.clock.now.advanced(by: $0) }
     let end = own.map { own in deadline.map { min($0, own) } ?? own } ?? deadline
+    let limit = StackDeadline(end?.nanoseconds, isFair: end == own)
     return try await timeout.run(deadline: end) { () async throws(PolicyError<Failure>) -> Value in
-      try await self.runAttempts(end, cost, priority, classify, decide, operation)
+      try await self.runAttempts(limit, cost, priority, classify, decide, operation)
     }
   }
 
   @inlinable
   func runAttempts<Value, Failure: Error>(
-    _ deadline: PolicyClock.Instant?,
+    _ deadline: StackDeadline,
     _ cost: StackCost,
     _ priority: BulkheadPriority,
     _ classify: (Result<Value, Failure>) -> Verdict,
@@ -107,20 +110,23 @@ public final class ResilienceStack: Sendable {
     _ operation: () async throws(Failure) -> Value
   ) async throws(PolicyError<Failure>) -> Value {
     guard let retry else {
-      return try await self.attempt(deadline?.nanoseconds, cost, priority, classify, operation)
+      return try await self.attempt(deadline, cost, priority, classify, operation)
     }
     return try await retry.run(
-      deadline: deadline,
+      deadline: deadline.nanoseconds.map { PolicyClock.Instant(nanoseconds: $0) },
       circuit: { self.circuitBreaker?.retryAfter(at: $0) },
       classify: decide
     ) { (attempt: Attempt) async throws(PolicyError<Failure>) -> Value in
-      try await self.attempt(attempt.deadline?.nanoseconds, cost, priority, classify, operation)
+      // Of the total time only the first attempt has its fair share.
+      let isFair = attempt.isCutByOwnLimit || deadline.isFair && attempt.number == 1
+      let end = StackDeadline(attempt.deadline?.nanoseconds, isFair: isFair)
+      return try await self.attempt(end, cost, priority, classify, operation)
     }
   }
 
   @inlinable
   func attempt<Value, Failure: Error>(
-    _ deadline: Int64?,
+    _ deadline: StackDeadline,
     _ cost: StackCost,
     _ priority: BulkheadPriority,
     _ classify: (Result<Value, Failure>) -> Verdict,
@@ -128,10 +134,10 @@ public final class ResilienceStack: Sendable {
   ) async throws(PolicyError<Failure>) -> Value {
     let now = self.clock.nanoseconds
     let entry: StackEntry
-    if let immediate = self.enter(at: now, cost) {
+    if let immediate = self.enter(at: now, cost, deadline: deadline.nanoseconds) {
       entry = immediate
     } else {
-      entry = await self.enterAfterWait(cost, priority, deadline: deadline)
+      entry = await self.enterAfterWait(cost, priority, deadline: deadline.nanoseconds)
     }
     switch entry {
     case .admitted(let ticket):
@@ -143,7 +149,7 @@ public final class ResilienceStack: Sendable {
         self.leave(ticket, cost, classify(.success(value)))
         return value
       } catch {
-        self.leave(ticket, cost, classify(.failure(error)))
+        self.leave(ticket, cost, self.hasOverrun(deadline) ? .failure : classify(.failure(error)))
         throw .operation(error)
       }
     case .rejected(let rejection):
@@ -156,7 +162,7 @@ public final class ResilienceStack: Sendable {
   @inlinable
   func runLimited<Value, Failure: Error>(
     _ attemptTimeout: Timeout,
-    _ deadline: Int64?,
+    _ deadline: StackDeadline,
     _ ticket: CircuitTicket,
     _ cost: StackCost,
     _ classify: (Result<Value, Failure>) -> Verdict,
@@ -164,22 +170,29 @@ public final class ResilienceStack: Sendable {
   ) async throws(PolicyError<Failure>) -> Value {
     let ownEnd = attemptTimeout.options.limit.map { self.clock.now.advanced(by: $0) }
     do throws(PolicyError<Failure>) {
-      let end = deadline.map { PolicyClock.Instant(nanoseconds: $0) }
+      let end = deadline.nanoseconds.map { PolicyClock.Instant(nanoseconds: $0) }
       let value = try await attemptTimeout.run(deadline: end, operation)
       self.leave(ticket, cost, classify(.success(value)))
       return value
     } catch {
       switch error {
       case .operation(let failure):
-        self.leave(ticket, cost, classify(.failure(failure)))
+        self.leave(ticket, cost, self.hasOverrun(deadline) ? .failure : classify(.failure(failure)))
       case .timedOut:
         // Cut short by the caller's deadline, it did not have the time that an attempt is meant to have.
-        let ownNanoseconds = ownEnd?.nanoseconds ?? .max
-        self.leave(ticket, cost, (deadline ?? .max) < ownNanoseconds ? .neutral : .failure)
+        let isCutShort = (deadline.nanoseconds ?? .max) < (ownEnd?.nanoseconds ?? .max)
+        self.leave(ticket, cost, isCutShort && !deadline.isFair ? .neutral : .failure)
       case .rejected, .cancelled:
         self.leave(ticket, cost, .neutral)
       }
       throw error
     }
+  }
+
+  /// Whether a limit that left the callee its fair time is over: then what a cancelled operation threw is a failure.
+  @usableFromInline
+  func hasOverrun(_ deadline: StackDeadline) -> Bool {
+    guard deadline.isFair, let end = deadline.nanoseconds else { return false }
+    return self.clock.nanoseconds >= end
   }
 }

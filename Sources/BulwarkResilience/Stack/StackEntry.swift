@@ -9,6 +9,21 @@ enum StackEntry: Sendable {
   case cancelled
 }
 
+/// When an attempt must have ended.
+@usableFromInline
+struct StackDeadline: Sendable {
+  @usableFromInline let nanoseconds: Int64?
+  /// Whether it is a limit of the stack's own, which leaves the callee its fair time: who overruns it has failed. A
+  /// deadline of the caller's says nothing about the callee.
+  @usableFromInline let isFair: Bool
+
+  @usableFromInline
+  init(_ nanoseconds: Int64?, isFair: Bool) {
+    self.nanoseconds = nanoseconds
+    self.isFair = isFair
+  }
+}
+
 /// What an attempt takes of the policies that count.
 @usableFromInline
 struct StackCost: Sendable {
@@ -27,7 +42,8 @@ extension ResilienceStack {
   ///
   /// - Returns: `nil` if one would have to be waited for, or refuses for want of a queue; nothing is held then.
   @usableFromInline
-  func enter(at now: Int64, _ cost: StackCost) -> StackEntry? {
+  func enter(at now: Int64, _ cost: StackCost, deadline: Int64?) -> StackEntry? {
+    if let deadline, now >= deadline { return .rejected(self.tooLate) }
     let ticket: CircuitTicket
     switch self.admit(at: now) {
     case .admitted(let admitted): ticket = admitted
@@ -36,12 +52,13 @@ extension ResilienceStack {
     // Optional chaining all along: to bind one of them would retain and release it, and two cores that do that to the
     // same policy are half as fast.
     guard self.rateLimiter?.takeIfFree(cost.tokens, at: now) ?? true else {
-      self.circuitBreaker?.settle(ticket, as: .neutral, at: now)
+      self.circuitBreaker?.withdraw(ticket, at: now)
       return nil
     }
     guard self.bulkhead?.takeIfFree(weight: cost.weight) ?? true else {
-      self.rateLimiter?.refund(cost.tokens, taken: now, at: now)
-      self.circuitBreaker?.settle(ticket, as: .neutral, at: now)
+      // Read anew: what has drained since must not come back, and a thread can stand still in between.
+      self.rateLimiter?.refund(cost.tokens, taken: now, at: self.clock.nanoseconds)
+      self.circuitBreaker?.withdraw(ticket, at: now)
       return nil
     }
     return .admitted(ticket)
@@ -53,6 +70,8 @@ extension ResilienceStack {
   /// has its probe waiting in a queue, and no attempt starts in a circuit that opened in the meantime.
   @usableFromInline
   func enterAfterWait(_ cost: StackCost, _ priority: BulkheadPriority, deadline: Int64?) async -> StackEntry {
+    // Before the wait: dated too early, the tokens are taken for drained in part, and come back in part.
+    let taken = self.clock.nanoseconds
     if let rateLimiter {
       switch await rateLimiter.turn(cost.tokens, until: deadline ?? .max) {
       case .granted: break
@@ -61,7 +80,6 @@ extension ResilienceStack {
       case .cancelled: return .cancelled
       }
     }
-    let taken = self.clock.nanoseconds
     if let bulkhead {
       let answer = await bulkhead.acquire(weight: cost.weight, priority, deadline: deadline)
       if answer != .admitted {
@@ -74,14 +92,18 @@ extension ResilienceStack {
       }
     }
     let now = self.clock.nanoseconds
-    switch self.admit(at: now) {
-    case .admitted(let ticket):
-      return .admitted(ticket)
-    case .refused(let refusal):
-      self.bulkhead?.release(weight: cost.weight)
-      self.rateLimiter?.refund(cost.tokens, taken: taken, at: now)
-      return .rejected(self.rejection(refusal))
+    let rejection: Rejection
+    if let deadline, now >= deadline {
+      rejection = self.tooLate
+    } else {
+      switch self.admit(at: now) {
+      case .admitted(let ticket): return .admitted(ticket)
+      case .refused(let refusal): rejection = self.rejection(refusal)
+      }
     }
+    self.bulkhead?.release(weight: cost.weight)
+    self.rateLimiter?.refund(cost.tokens, taken: taken, at: now)
+    return .rejected(rejection)
   }
 
   /// Gives the place back and tells the breaker how the attempt went.
@@ -90,6 +112,12 @@ extension ResilienceStack {
     self.bulkhead?.release(weight: cost.weight)
     guard ticket.generation > 0 else { return }
     self.circuitBreaker?.settle(ticket, as: verdict, at: self.clock.nanoseconds)
+  }
+
+  /// The refusal of an attempt that would begin at its deadline or later.
+  var tooLate: Rejection {
+    let name = self.timeout?.name ?? self.attemptTimeout?.name ?? ""
+    return Rejection(kind: .timeout, policy: name, reason: .deadline)
   }
 
   private func admit(at now: Int64) -> CircuitAdmission {

@@ -128,6 +128,51 @@ import Testing
   }
 }
 
+@Suite struct ManagerDefectTests {
+  @Test func `A program whose breaks are over is ready, although nobody has called yet`() async throws {
+    let clock = VirtualClock()
+    let manager = ResilienceManager(clock: clock.policyClock)
+    for number in 1...4 {
+      let breaker = try manager.circuitBreaker("peer-\(number)")
+      for _ in 0..<20 { try? breaker.allow().settle(as: .failure) }
+    }
+    #expect(!manager.readiness().isReady)
+    clock.advance(by: .seconds(3600))
+    #expect(manager.readiness().openCircuits == [])
+  }
+
+  @Test func `Removing with another kind of key leaves the policy where it is`() throws {
+    let manager = ResilienceManager()
+    let peers = try manager.keyedRateLimiter("peers", by: String.self, KeyedRateLimiterOptions())
+    #expect(manager.remove(KeyedRateLimiter<Int>.self, named: "peers") == nil)
+    #expect(manager.policy(KeyedRateLimiter<String>.self, named: "peers") === peers)
+  }
+
+  private struct Deaf: PolicyObserver {
+    func observe(_ event: PolicyEvent) {}
+  }
+
+  @Test func `A manager that is gone is told nothing`() throws {
+    let policy = try Timeout(name: "round")
+    do {
+      let manager = ResilienceManager()
+      try manager.register(policy)
+      manager.events.addObserver(Deaf())
+      #expect(policy.events.hasListeners)
+    }
+    #expect(!policy.events.hasListeners)
+  }
+
+  @Test func `Who reads the events of a policy that is gone comes to their end`() async throws {
+    var policy: Timeout? = try Timeout(name: "round")
+    let stream = try #require(policy).events.stream()
+    let reader = Task { await stream.reduce(into: 0) { count, _ in count += 1 } }
+    try policy?.reconfigure(TimeoutOptions(limit: .seconds(2)))
+    policy = nil
+    #expect(await reader.value == 1)
+  }
+}
+
 @Suite struct ManagerStatsTests {
   @Test func `The JSON is what Foundation reads back, and the same each time`() throws {
     let manager = ResilienceManager(clock: VirtualClock().policyClock)

@@ -156,6 +156,82 @@ struct StackBench {
   }
 }
 
+@Suite struct StackRollbackTests {
+  @Test func `Who is turned away by the bulkhead was never there for the breaker`() async throws {
+    let bench = try StackBench(bulkhead: BulkheadOptions(maximumConcurrent: 1, queueLimit: 0))
+    let permit = bench.bulkhead.tryAcquire()
+    for _ in 0..<50 { #expect(await bench.refusal()?.kind == .bulkhead) }
+    let totals = bench.breaker.stats.totals
+    #expect(totals.neutral == 0 && totals.successes == 0 && totals.stale == 0)
+    _ = consume permit
+  }
+
+  @Test func `A recovering circuit's admission that is rolled back is there for the next caller`()
+    async throws
+  {
+    let bench = try StackBench(
+      breaker: CircuitBreakerOptions(
+        successThreshold: 1,
+        recovery: RecoveryRamp(duration: .seconds(100), initialShare: 0.1)
+      ),
+      bulkhead: BulkheadOptions(maximumConcurrent: 1, queueLimit: 0)
+    )
+    await bench.makeHalfOpen()
+    #expect(await bench.refusal() == nil)
+    #expect(bench.breaker.state == .recovering)
+    let permit = bench.bulkhead.tryAcquire()
+    var turnedAway = 0
+    for _ in 0..<30 where await bench.refusal()?.kind == .bulkhead { turnedAway += 1 }
+    #expect(turnedAway > 0)
+    _ = consume permit
+    // The unit that the last of them gave back, or that is about to be earned, admits soon.
+    var calls = 1
+    while await bench.refusal() != nil { calls += 1 }
+    #expect(calls <= 10)
+    #expect(bench.breaker.stats.totals.neutral == 0)
+  }
+
+  @Test func `A recovering circuit admits those who had to wait at its own share`() async throws {
+    let bench = try StackBench(
+      breaker: CircuitBreakerOptions(
+        successThreshold: 1,
+        recovery: RecoveryRamp(duration: .seconds(1000), initialShare: 0.25)
+      ),
+      bulkhead: BulkheadOptions(maximumConcurrent: 1, queueLimit: 1)
+    )
+    await bench.makeHalfOpen()
+    #expect(await bench.refusal() == nil)
+    var admitted = 0
+    for _ in 0..<40 {
+      let permit = bench.bulkhead.tryAcquire()
+      let call = Task { await bench.refusal() }
+      // Either refused by the circuit at once, or waiting.
+      while bench.bulkhead.stats.waiting == 0, bench.breaker.stats.window.rejections == 0 {
+        await Task.yield()
+      }
+      for _ in 0..<20 { await Task.yield() }
+      _ = consume permit
+      if await call.value == nil { admitted += 1 }
+    }
+    #expect((5...15).contains(admitted), "\(admitted) of 40 at a share of a quarter")
+  }
+
+  @Test func `No attempt starts at its deadline or later`() async throws {
+    let bench = try StackBench()
+    var ran = 0
+    for offset in [Duration.zero, .seconds(-1)] {
+      let deadline = bench.clock.policyClock.now.advanced(by: offset)
+      let error = await #expect(throws: PolicyError<Never>.self) {
+        try await bench.stack.run(deadline: deadline) { ran += 1 }
+      }
+      guard case .rejected(let rejection) = error else { Issue.record("another end"); return }
+      #expect(rejection.reason == .deadline)
+    }
+    #expect(ran == 0)
+    #expect(bench.limiter.remaining == 1000 && bench.bulkhead.stats.admitted == 0)
+  }
+}
+
 @Suite struct StackWaitingTests {
   @Test func `A call that waits in the bulkhead runs when its turn has come`() async throws {
     let bench = try StackBench(bulkhead: BulkheadOptions(maximumConcurrent: 1, queueLimit: 4))
@@ -282,6 +358,42 @@ struct StackBench {
     #expect(try await call.value == 2)
     #expect(bench.breaker.stats.window.failures == 1 && bench.breaker.stats.window.calls == 2)
     #expect(bench.bulkhead.stats.inUse == 0)
+  }
+
+  @Test func `A callee that hangs opens the circuit, whichever limit of the stack cuts the attempts`()
+    async throws
+  {
+    for limit in ["retry", "attempt", "total"] {
+      let bench = try StackBench(
+        breaker: CircuitBreakerOptions(minimumCalls: 3),
+        retry: limit == "total"
+          ? nil
+          : RetryOptions(
+            maximumAttempts: 10,
+            backoff: .constant(.zero),
+            attemptTimeout: limit == "retry" ? .seconds(1) : nil
+          ),
+        timeout: limit == "total" ? .seconds(1) : nil,
+        attemptTimeout: limit == "attempt" ? .seconds(1) : nil
+      )
+      let clock = bench.clock.policyClock
+      let calls = Task {
+        for _ in 0..<3 {
+          _ = try? await bench.stack.run { try await clock.sleep(until: .init(nanoseconds: .max - 1)) }
+        }
+      }
+      let timekeeper = Task {
+        while !Task.isCancelled {
+          if bench.clock.sleeperCount >= 2 { bench.clock.advance(by: .seconds(1)) }
+          await Task.yield()
+        }
+      }
+      while bench.breaker.state == .closed, bench.breaker.stats.totals.neutral < 10 { await Task.yield() }
+      #expect(bench.breaker.state == .open, "\(limit)")
+      await calls.value
+      timekeeper.cancel()
+      #expect(bench.bulkhead.stats.inUse == 0)
+    }
   }
 
   @Test func `An attempt that the caller's deadline cut short says nothing about the callee`() async throws {
