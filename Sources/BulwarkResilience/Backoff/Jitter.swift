@@ -5,13 +5,14 @@
 public enum Jitter: Hashable, Sendable {
   /// t.
   case none
-  /// Between t x (1 - ratio) and t x (1 + ratio).
+  /// Between t x (1 - ratio) and t x (1 + ratio), or the maximum if that is less.
   case ratio(Double)
   /// Between 0 and t.
   case full
   /// Between t / 2 and t.
   case equal
-  /// Between b and three times the delay before; the growth of the backoff plays no part.
+  /// Between b and three times the delay before, or the maximum if that is less; the growth of the backoff plays no
+  /// part.
   case decorrelated
 
   func apply(
@@ -21,25 +22,24 @@ public enum Jitter: Hashable, Sendable {
     maximum: Int64,
     using generator: inout some RandomNumberGenerator
   ) -> Int64 {
-    let drawn: Int64
+    // The bounds are clamped, not what is drawn: callers at the maximum would all come back after exactly that.
+    let planned = min(max(planned, 0), maximum)
+    let base = min(max(base, 0), maximum)
     switch self {
     case .none:
-      drawn = planned
+      return planned
     case .ratio(let ratio):
-      let spread = Int64(saturating: Double(planned) * ratio)
-      drawn = Self.draw(
-        planned.saturatingSubtracting(spread),
-        planned.saturatingAdding(spread),
-        using: &generator
-      )
+      let spread = max(Int64(saturating: Double(planned) * ratio), 0)
+      let low = max(planned.saturatingSubtracting(spread), 0)
+      return Self.draw(low, min(planned.saturatingAdding(spread), maximum), using: &generator)
     case .full:
-      drawn = Self.draw(0, planned, using: &generator)
+      return Self.draw(0, planned, using: &generator)
     case .equal:
-      drawn = Self.draw(planned / 2, planned, using: &generator)
+      return Self.draw(planned / 2, planned, using: &generator)
     case .decorrelated:
-      drawn = Self.draw(base, (previous ?? base).saturatingMultiplied(by: 3), using: &generator)
+      let high = min((previous ?? base).saturatingMultiplied(by: 3), maximum)
+      return Self.draw(base, high, using: &generator)
     }
-    return min(max(drawn, 0), maximum)
   }
 
   private static func draw(_ low: Int64, _ high: Int64, using generator: inout some RandomNumberGenerator)

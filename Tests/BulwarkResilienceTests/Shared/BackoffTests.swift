@@ -60,6 +60,15 @@ import Testing
     }
   }
 
+  /// Clamping what was drawn would have half of all callers at the maximum come back in the same nanosecond.
+  @Test(arguments: [Jitter.ratio(0.25), .full, .equal, .decorrelated])
+  func `At the maximum callers still come back apart`(jitter: Jitter) {
+    let backoff = Backoff(maximum: .seconds(1), jitter: jitter)
+    let last = (0..<1000 as Range<UInt64>).map { self.delays(backoff, 20, seed: $0)[19] }
+    #expect(Set(last).count > 990)
+    #expect(last.allSatisfy { $0 <= .seconds(1) })
+  }
+
   @Test func `The same seed gives the same delays`() {
     #expect(self.delays(Backoff(), 10, seed: 3) == self.delays(Backoff(), 10, seed: 3))
     #expect(self.delays(Backoff(), 10, seed: 3) != self.delays(Backoff(), 10, seed: 4))
