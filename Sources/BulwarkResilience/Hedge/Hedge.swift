@@ -141,7 +141,8 @@ public final class Hedge: Sendable {
       }
       guard !action.isOver, let event = await group.next() else { return .failure(failure) }
       let now = self.clock.nanoseconds
-      let delay = self.delay(after: machine.started)
+      // The attempt that the machine may start now is the one whose delay begins now.
+      let delay = self.delay(after: machine.started + 1)
       let budget = { self.budget?.withdraw() ?? true }
       switch event {
       case .succeeded(let number, let value):

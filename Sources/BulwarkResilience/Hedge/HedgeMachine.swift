@@ -2,6 +2,7 @@
 ///
 ///     hedging --timer, or a failure that another attempt may mend--> start the next, and set the timer anew
 ///        |    --all started, deadline, budget, pushback < 0-------> draining (no further start)
+///        |    (no timer is set that would fire at the deadline or later)
 ///     draining --the last one under way failed--> over
 ///     either  --a success, or a failure that no attempt mends--> over; the rest is cancelled
 ///
@@ -42,7 +43,7 @@ struct HedgeMachine: Sendable {
 
   /// The first attempt has started.
   mutating func begin(now: Int64, delay: Int64) -> Action {
-    self.wait(delay, from: now)
+    self.hedge(after: delay, from: now)
   }
 
   /// The delay after the attempt started last is over.
@@ -61,7 +62,8 @@ struct HedgeMachine: Sendable {
     guard let pushback else { return self.startNext(now: now, delay: delay, budget: budget) }
     guard pushback >= .zero else { return self.end() }
     guard pushback <= self.maximumPushback else { return self.end(.deadline) }
-    return self.wait(pushback.wholeNanoseconds, from: now, orGiveUp: .deadline)
+    guard self.started < self.maximumAttempts else { return self.end() }
+    return self.wait(pushback.wholeNanoseconds, from: now) ?? self.end(.deadline)
   }
 
   /// The caller went away: no further attempt starts.
@@ -75,19 +77,23 @@ struct HedgeMachine: Sendable {
     guard budget() else { return self.end(.budgetExhausted) }
     self.started += 1
     self.underway += 1
-    var action = self.wait(delay, from: now)
+    var action = self.hedge(after: delay, from: now)
     action.start = self.started
     return action
   }
 
-  // An attempt that might not even have become due is not worth a reason when there is no time for it.
-  private mutating func wait(_ delay: Int64, from now: Int64, orGiveUp reason: Rejection.Reason? = nil)
-    -> Action
-  {
+  /// Sets the timer of the next attempt, if one may follow. Without time for the delay there is no timer, but a failure
+  /// before the deadline still has the next attempt start.
+  private mutating func hedge(after delay: Int64, from now: Int64) -> Action {
     guard self.started < self.maximumAttempts else { return self.end() }
-    let next = now.saturatingAdding(delay)
-    guard next < self.deadline else { return self.end(reason) }
+    return self.wait(delay, from: now) ?? Action()
+  }
+
+  /// Sets the timer, or stops the one that is set and returns `nil` if it would fire at the deadline or later.
+  private mutating func wait(_ delay: Int64, from now: Int64) -> Action? {
     self.timers += 1
+    let next = now.saturatingAdding(delay)
+    guard next < self.deadline else { return nil }
     return Action(timer: Timer(id: self.timers, instant: next))
   }
 

@@ -88,6 +88,20 @@ import Testing
     #expect(late == Action(isOver: true, gaveUp: .deadline))
   }
 
+  /// The delay did not fit the deadline, and that once stopped the attempts after a quick failure, too.
+  @Test func `Where the delay does not fit the deadline, a quick failure still has the next attempt start`() {
+    var machine = self.machine(deadline: 10)
+    #expect(machine.begin(now: 0, delay: 10) == Action())
+    #expect(machine.attemptFailed(.retry(), now: 1, delay: 10) { true } == Action(start: 2))
+    #expect(machine.attemptFailed(.retry(), now: 2, delay: 10) { true } == Action(start: 3))
+    #expect(machine.attemptFailed(.retry(), now: 3, delay: 10) { true } == Action(isOver: true))
+    machine = self.machine(deadline: 15)
+    #expect(machine.begin(now: 0, delay: 10) == Action(timer: self.timer(1, 10)))
+    #expect(machine.attemptFailed(.retry(), now: 8, delay: 10) { true } == Action(start: 2))
+    // The first attempt's timer counts no longer.
+    #expect(machine.timerFired(1, now: 10, delay: 10) { true } == Action())
+  }
+
   @Test func `A caller who went away gets no further attempt`() {
     var machine = self.machine()
     _ = machine.begin(now: 0, delay: 10)

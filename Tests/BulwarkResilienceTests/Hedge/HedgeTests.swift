@@ -1,3 +1,4 @@
+import BulwarkCore
 import BulwarkResilience
 import BulwarkTestKit
 import Synchronization
@@ -93,9 +94,13 @@ import Testing
         return attempt.delay
       }
     }
+    let start = self.clock.now
     await self.clock.waitForSleepers()
+    #expect(self.clock.nextWakeUp == start.advanced(by: .milliseconds(10)))
     self.clock.advance(by: .milliseconds(10))
+    // The second attempt's own delay, not the first one's again.
     await self.clock.waitForSleepers()
+    #expect(self.clock.nextWakeUp == start.advanced(by: .milliseconds(30)))
     self.clock.advance(by: .milliseconds(20))
     #expect(try await task.value == .milliseconds(20))
   }
