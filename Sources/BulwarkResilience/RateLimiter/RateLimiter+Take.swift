@@ -66,7 +66,8 @@ extension RateLimiter {
     var wantsLease = self.stripes[stripe].wantsLease(sinceEpoch: now.saturatingSubtracting(self.epoch))
     while true {
       let snapshot = self.snapshot()
-      if wantsLease, let lease = snapshot.machine.lease(cells, tat: snapshot.tat, at: now) {
+      // A word that is held cannot be exchanged, however often one tries.
+      if wantsLease, !snapshot.isHeld, let lease = snapshot.machine.lease(cells, tat: snapshot.tat, at: now) {
         if self.state.advance(snapshot, to: lease.tat) {
           self.stripes[stripe].put(lease.cells &- cells, untilSinceEpoch: lease.expiry &- self.epoch)
           return nil
@@ -77,6 +78,8 @@ extension RateLimiter {
       case .admit(let tat):
         if snapshot.isHeld { return self.attemptHeld(cells, at: now) }
         if self.state.advance(snapshot, to: tat) { return nil }
+        // Whoever holds the word for a moment is no crowd, and no lease makes him faster.
+        guard !self.state.isHeld else { continue }
         self.stripes[stripe].noteContention()
         wantsLease = true
       case .refuse(var refusal):

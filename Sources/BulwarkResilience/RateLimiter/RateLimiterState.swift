@@ -57,6 +57,9 @@ struct RateLimiterState: ~Copyable {
     return Snapshot(machine: machine, word: word)
   }
 
+  /// Whether nobody but the lock's owner may change the TAT now.
+  var isHeld: Bool { self.word.load(ordering: .relaxed) < 0 }
+
   /// Units that callers wait for: what a newcomer's wait comes on top of.
   var queuedUnits: Int64 { self.queued.load(ordering: .relaxed) }
 

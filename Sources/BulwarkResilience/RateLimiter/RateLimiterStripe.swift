@@ -38,7 +38,8 @@ struct RateLimiterStripe: ~Copyable {
     let renewals = self.renewals.load(ordering: .relaxed)
     guard renewals > 0 else { return false }
     self.renewals.store(renewals &- 1, ordering: .relaxed)
-    return self.lease.load(ordering: .relaxed) &>> 6 >= sinceEpoch
+    let word = self.lease.load(ordering: .relaxed)
+    return word > 0 && word &>> 6 >= sinceEpoch
   }
 
   /// A thread of this stripe lost an exchange to another.
