@@ -1,5 +1,5 @@
 // The policies as a Go program would have them: golang.org/x/time/rate, and a breaker and a semaphore written plainly.
-// Prints nanoseconds per operation as JSON, alone and with one goroutine for each core.
+// Prints nanoseconds per operation and core as JSON, alone and with one goroutine for each core.
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"sort"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -80,68 +81,133 @@ func (s semaphore) tryAcquire() bool {
 
 func (s semaphore) release() { <-s }
 
-func measure(threads, operations, samples int, operation func()) float64 {
-	results := make([]float64, 0, samples)
-	for sample := 0; sample < samples; sample++ {
-		var ready, done sync.WaitGroup
-		begin := make(chan struct{})
-		times := make([]time.Duration, threads)
-		for thread := 0; thread < threads; thread++ {
-			ready.Add(1)
-			done.Add(1)
-			go func(thread int) {
-				defer done.Done()
-				ready.Done()
-				<-begin
-				start := time.Now()
-				for i := 0; i < operations; i++ {
-					operation()
+// workload does the operation as many times as it is told, and says how often it went as its name says.
+type workload func(count int) int
+
+// batch is the number of operations between two looks at the clock.
+const batch = 1000
+
+// sample counts what all goroutines do in a window of time that they have in common: each hammers from before the
+// window until after it. The result is nanoseconds per operation and core.
+func sample(threads int, window time.Duration, work workload) float64 {
+	margin := window / 8
+	origin := time.Now()
+	var waiting, begin, operations atomic.Int64
+	waiting.Store(int64(threads))
+	var done sync.WaitGroup
+	for thread := 0; thread < threads; thread++ {
+		done.Add(1)
+		go func() {
+			defer done.Done()
+			if waiting.Add(-1) == 0 {
+				begin.Store(int64(time.Since(origin) + margin))
+			}
+			// Each has a core of its own, and so may spin.
+			for begin.Load() == 0 {
+			}
+			start := time.Duration(begin.Load())
+			end := start + window
+			inWindow := 0
+			for {
+				if good := work(batch); good != batch {
+					panic("an operation did not do what it is measured for")
 				}
-				times[thread] = time.Since(start)
-			}(thread)
-		}
-		ready.Wait()
-		close(begin)
-		done.Wait()
-		var total time.Duration
-		for _, each := range times {
-			total += each
-		}
-		results = append(results, float64(total.Nanoseconds())/float64(threads*operations))
+				now := time.Since(origin)
+				if now >= end+margin {
+					break
+				}
+				if now >= start && now < end {
+					inWindow += batch
+				}
+			}
+			operations.Add(int64(inWindow))
+		}()
 	}
-	sort.Float64s(results)
-	return results[len(results)/2]
+	done.Wait()
+	return float64(window.Nanoseconds()) * float64(threads) / float64(operations.Load())
+}
+
+func median(values []float64) float64 {
+	sort.Float64s(values)
+	return values[len(values)/2]
 }
 
 func main() {
-	operations := flag.Int("operations", 200_000, "operations per sample")
+	milliseconds := flag.Int("milliseconds", 20, "length of a sample")
 	samples := flag.Int("samples", 21, "samples; the median counts")
 	flag.Parse()
 	cores := runtime.NumCPU()
+	window := time.Duration(*milliseconds) * time.Millisecond
 
 	closed := &breaker{start: time.Now()}
-	open := &breaker{start: time.Now(), isOpen: true, openTill: time.Hour}
+	open := &breaker{start: time.Now(), isOpen: true, openTill: 24 * time.Hour}
 	limiter := rate.NewLimiter(rate.Limit(1e12), 1_000_000_000)
+	halfEmpty := rate.NewLimiter(1000, 10_000_000_000)
+	halfEmpty.AllowN(time.Now(), 6_000_000_000)
 	spent := rate.NewLimiter(rate.Limit(1e-6), 1)
 	spent.Allow()
 	permits := make(semaphore, 64)
+	full := make(semaphore, 1)
+	full.tryAcquire()
 
-	work := map[string]func(){
-		"breaker":         func() { _ = closed.allow(); closed.record(false) },
-		"breaker open":    func() { _ = open.allow() },
-		"limiter":         func() { limiter.Allow() },
-		"limiter refusal": func() { spent.Allow() },
-		"bulkhead": func() {
-			if permits.tryAcquire() {
-				permits.release()
+	allow := func(limiter *rate.Limiter, expected bool) workload {
+		return func(count int) (good int) {
+			for i := 0; i < count; i++ {
+				if limiter.Allow() == expected {
+					good++
+				}
 			}
+			return
+		}
+	}
+	work := map[string]workload{
+		"breaker": func(count int) (good int) {
+			for i := 0; i < count; i++ {
+				if closed.allow() == nil {
+					closed.record(false)
+					good++
+				}
+			}
+			return
 		},
-		"stack": func() {
-			if closed.allow() != nil || !limiter.Allow() || !permits.tryAcquire() {
-				return
+		"breaker open": func(count int) (good int) {
+			for i := 0; i < count; i++ {
+				if open.allow() != nil {
+					good++
+				}
 			}
-			permits.release()
-			closed.record(false)
+			return
+		},
+		"limiter":         allow(limiter, true),
+		"limiter half":    allow(halfEmpty, true),
+		"limiter refusal": allow(spent, false),
+		"bulkhead": func(count int) (good int) {
+			for i := 0; i < count; i++ {
+				if permits.tryAcquire() {
+					permits.release()
+					good++
+				}
+			}
+			return
+		},
+		"stack": func(count int) (good int) {
+			for i := 0; i < count; i++ {
+				if closed.allow() != nil || !limiter.Allow() || !permits.tryAcquire() {
+					continue
+				}
+				permits.release()
+				closed.record(false)
+				good++
+			}
+			return
+		},
+		"stack, full": func(count int) (good int) {
+			for i := 0; i < count; i++ {
+				if closed.allow() == nil && !full.tryAcquire() {
+					good++
+				}
+			}
+			return
 		},
 	}
 	type figures struct {
@@ -149,11 +215,13 @@ func main() {
 		Contended float64 `json:"contended"`
 	}
 	results := map[string]figures{}
-	for name, operation := range work {
-		results[name] = figures{
-			Alone:     measure(1, *operations, *samples, operation),
-			Contended: measure(cores, *operations, *samples, operation),
+	for name, loop := range work {
+		var alone, contended []float64
+		for i := 0; i < *samples; i++ {
+			alone = append(alone, sample(1, window, loop))
+			contended = append(contended, sample(cores, window, loop))
 		}
+		results[name] = figures{Alone: median(alone), Contended: median(contended)}
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(results); err != nil {
 		panic(err)

@@ -6,22 +6,46 @@ import Synchronization
 struct Figures: Codable {
   /// Nanoseconds per operation, alone.
   var alone: Double
-  /// Nanoseconds per operation and core, with a task for each core at the same policy.
+  /// Nanoseconds per operation and core, with a task for each core at the same policy all the while.
   var contended: Double
-  /// Blocks asked of the heap per thousand operations.
+  /// Blocks asked of the heap per thousand operations of a single task; contended ones are not counted.
   var allocationsPerThousand: Double
 }
 
 /// Times loops over an operation; the median of many samples counts.
+///
+/// A sample is a window of time that all its tasks have in common: each hammers from before the window until after it,
+/// and only what is done within it counts. With a number of operations for each task, the slower one would end alone.
 struct Stopwatch {
-  /// As many operations as it is told.
-  typealias Loop = @Sendable (Int) async -> Void
-
-  var operations: Int
+  /// Nanoseconds that a window lasts, and that the tasks hammer before and after it.
+  var window: Int
+  var margin: Int { self.window / 8 }
   var samples: Int
 
+  /// Operations between two looks at the clock, which so adds a fraction of a nanosecond to each.
+  static let batch = 1000
+
   private final class Gate: Sendable {
-    let ready = Atomic(0)
+    let waiting: Atomic<Int>
+    let start = Atomic(0)
+
+    init(tasks: Int) { self.waiting = Atomic(tasks) }
+
+    /// Waits for all tasks, which have a thread each and so may spin, and says when their window begins.
+    func windowStart(after margin: Int) -> Int {
+      if self.waiting.subtract(1, ordering: .sequentiallyConsistent).newValue == 0 {
+        self.start.store(Stopwatch.now() + margin, ordering: .sequentiallyConsistent)
+      }
+      while true {
+        let start = self.start.load(ordering: .sequentiallyConsistent)
+        if start > 0 { return start }
+      }
+    }
+  }
+
+  private struct Count {
+    var inWindow = 0
+    var total = 0
   }
 
   static func now() -> Int {
@@ -30,56 +54,93 @@ struct Stopwatch {
     return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
   }
 
-  func figures(_ loop: @escaping Loop) async -> Figures {
-    let allocations = await Task {
-      await loop(1000)
+  /// Measures a workload, and fails if it did not do what it is measured for.
+  func figures(_ workload: Workload) async throws -> Figures {
+    let loop = workload.loop
+    let allocations = try await Task {
+      try await loop(Self.batch)
       let before = allocations_of_this_thread()
-      await loop(1000)
-      return allocations_of_this_thread() - before
+      try await loop(Self.batch)
+      return Int64(bitPattern: allocations_of_this_thread() &- before)
     }.value
+    var total = 2 * Self.batch
+    var alone: [Double] = []
+    var contended: [Double] = []
+    // In turn, so that a machine that slows down slows both.
+    for _ in 0..<self.samples {
+      alone.append(try await self.sample(tasks: 1, loop, &total))
+      contended.append(
+        try await self.sample(tasks: ProcessInfo.processInfo.activeProcessorCount, loop, &total)
+      )
+    }
+    try workload.verify(total)
     return Figures(
-      alone: await self.time(tasks: 1, loop),
-      contended: await self.time(tasks: ProcessInfo.processInfo.activeProcessorCount, loop),
-      allocationsPerThousand: Double(allocations)
+      alone: Self.median(alone),
+      contended: Self.median(contended),
+      allocationsPerThousand: Double(allocations) * 1000 / Double(Self.batch)
     )
   }
 
-  private func time(tasks: Int, _ loop: @escaping Loop) async -> Double {
-    var results: [Double] = []
-    for _ in 0..<self.samples {
-      let gate = Gate()
-      let operations = self.operations
-      let nanoseconds = await withTaskGroup(of: Int.self) { group in
-        for _ in 0..<tasks {
-          group.addTask {
-            // All begin together: each has a thread of its own, so that it may spin.
-            gate.ready.add(1, ordering: .sequentiallyConsistent)
-            while gate.ready.load(ordering: .sequentiallyConsistent) < tasks {}
-            let start = Self.now()
-            await loop(operations)
-            return Self.now() - start
-          }
-        }
-        return await group.reduce(0, +)
+  private func sample(tasks: Int, _ loop: @escaping Workload.Loop, _ total: inout Int) async throws -> Double
+  {
+    let gate = Gate(tasks: tasks)
+    let count = try await withThrowingTaskGroup(of: Count.self) { group in
+      for _ in 0..<tasks {
+        group.addTask { try await self.hammer(from: gate.windowStart(after: self.margin), loop) }
       }
-      results.append(Double(nanoseconds) / Double(tasks * operations))
+      return try await group.reduce(into: Count()) {
+        $0.inWindow += $1.inWindow
+        $0.total += $1.total
+      }
     }
-    return results.sorted()[results.count / 2]
+    total += count.total
+    return Double(self.window * tasks) / Double(max(count.inWindow, 1))
+  }
+
+  private func hammer(from start: Int, _ loop: Workload.Loop) async throws -> Count {
+    var count = Count()
+    let end = start + self.window
+    while true {
+      try await loop(Self.batch)
+      count.total += Self.batch
+      let now = Self.now()
+      if now >= end + self.margin { return count }
+      if now >= start, now < end { count.inWindow += Self.batch }
+    }
   }
 
   /// The distribution of single operations, each timed on its own, the time that the timing itself takes included.
-  func percentiles(_ loop: @escaping Loop) async -> (median: Int, p99: Int) {
-    await Task {
-      await loop(1000)
+  static func percentiles(_ workload: Workload) async throws -> (median: Int, p99: Int) {
+    let loop = workload.loop
+    let times = try await Task {
+      try await loop(Self.batch)
       var times: [Int] = []
-      times.reserveCapacity(self.operations)
-      for _ in 0..<self.operations {
+      times.reserveCapacity(200_000)
+      for _ in 0..<200_000 {
         let start = Self.now()
-        await loop(1)
+        try await loop(1)
         times.append(Self.now() - start)
       }
-      times.sort()
-      return (times[times.count / 2], times[times.count * 99 / 100])
+      return times.sorted()
     }.value
+    try workload.verify(Self.batch + times.count)
+    return (times[times.count / 2], times[times.count * 99 / 100])
+  }
+
+  /// How long something takes that is long enough to be timed by itself.
+  func time<Result>(_ body: () throws -> Result, check: (Result) throws -> Void) rethrows -> Double {
+    Self.median(
+      try (0..<self.samples).map { _ in
+        let start = Self.now()
+        let result = try body()
+        let time = Self.now() - start
+        try check(result)
+        return Double(time)
+      }
+    )
+  }
+
+  private static func median(_ values: [Double]) -> Double {
+    values.sorted()[values.count / 2]
   }
 }
