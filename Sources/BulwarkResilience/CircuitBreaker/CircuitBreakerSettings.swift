@@ -94,12 +94,14 @@ struct CircuitBreakerSettings: Hashable, Sendable {
   }
 
   private static func reaches(_ share: Double, part: UInt64, of whole: UInt64) -> Bool {
+    guard part > 0 else { return false }
     let reached = part.multipliedFullWidth(by: Self.wholeShare)
     let needed = whole.multipliedFullWidth(by: Self.parts(share))
     return (reached.high, reached.low) >= (needed.high, needed.low)
   }
 
+  /// At least one part, since a share of nothing would be reached without anything.
   private static func parts(_ share: Double) -> UInt64 {
-    UInt64(min(max(share, 0), 1) * Double(Self.wholeShare))
+    max(UInt64(min(max(share, 0), 1) * Double(Self.wholeShare)), 1)
   }
 }

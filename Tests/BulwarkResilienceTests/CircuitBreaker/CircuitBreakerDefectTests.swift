@@ -119,6 +119,30 @@ private struct Unreachable: Error {}
     #expect(breaker.stats.window.calls == 0)
   }
 
+  // MARK: Shares
+
+  @Test(arguments: [1e-10, .leastNonzeroMagnitude])
+  func `A share too small to be counted in parts is reached by the first failure, and by nothing else`(
+    share: Double
+  ) throws {
+    let breaker = try CircuitBreaker(
+      name: "peer",
+      options: CircuitBreakerOptions(
+        failureThreshold: share,
+        slowCallThreshold: .seconds(1),
+        slowCallRateThreshold: share
+      ),
+      clock: self.clock.policyClock
+    )
+    for _ in 0..<9 { try breaker.allow().settle(as: .success) }
+    // The next one makes up the minimum, and begins a new bucket, so that all shares are looked at.
+    self.clock.advance(by: .seconds(10))
+    for _ in 0..<10 { try breaker.allow().settle(as: .success) }
+    #expect(breaker.state == .closed)
+    try breaker.allow().settle(as: .failure)
+    #expect(breaker.state == .open)
+  }
+
   // MARK: Generations
 
   @Test(arguments: Verdict.allCases)
