@@ -27,6 +27,9 @@ extension Int64 {
 extension Duration {
   /// The duration in whole nanoseconds, held at the ends of what 64 bits can say (about 292 years).
   var wholeNanoseconds: Int64 {
+    // First, since a duration may be longer than 64 bits can say in seconds, and then its components trap.
+    guard self < .nanoseconds(Int64.max) else { return .max }
+    guard self > .nanoseconds(Int64.min) else { return .min }
     let (seconds, attoseconds) = self.components
     return seconds.saturatingMultiplied(by: 1_000_000_000).saturatingAdding(attoseconds / 1_000_000_000)
   }
