@@ -27,7 +27,8 @@ enum Stripe {
   /// The stripe of this thread. It may change from one call to the next.
   @inline(__always)
   static var current: Int {
-    #if canImport(Darwin)
+    // A pointer there, a number here.
+    #if canImport(Darwin) || canImport(Musl)
     let thread = UInt(bitPattern: pthread_self())
     #else
     let thread = UInt(pthread_self())
