@@ -137,7 +137,8 @@ struct RateLimiterMachine: Hashable, Sendable {
     var expiry: Int64
   }
 
-  /// Takes a batch in advance, if more than half of the burst is still there after it, and the request is part of it.
+  /// Takes a batch in advance, if more than half of the burst is still there after it, the request is part of it, and
+  /// the batch comes back within a millisecond: it may all be lost, and should not be missed.
   ///
   /// The TAT is moved as though they were taken when the lease runs out. So at any instant of its life the bucket owes
   /// at least the cells that are still out, and whoever spends one then is covered by the bound of the type's comment,
@@ -145,6 +146,8 @@ struct RateLimiterMachine: Hashable, Sendable {
   func lease(_ cells: Int64, tat: Int64, at now: Int64) -> Lease? {
     let batch = min(Self.longestLease.cells, self.burst / 16)
     guard cells < batch, cells > 0 else { return nil }
+    let perMillisecond = self.position(at: self.anchor.saturatingAdding(1_000_000)) &- self.origin
+    guard self.units(batch) <= perMillisecond else { return nil }
     // A quarter of the burst comes back in more time than this.
     let quarter = (self.capacity / 4) >> Int64(63 &- self.shift)
     let expiry = now.saturatingAdding(min(Self.longestLease.nanoseconds, quarter))

@@ -27,6 +27,21 @@ import Testing
     #expect(await waiter.value == .cancelled)
   }
 
+  @Test func `A slow limiter loses nothing to contention`() throws {
+    let limiter = try RateLimiter(
+      name: "votes",
+      capacity: 160,
+      refillPerSecond: 0.01,
+      clock: self.clock.policyClock
+    )
+    for taken in 0..<160 {
+      self.contend(limiter, untilSinceEpoch: 1_000_000_000)
+      #expect(limiter.tryAcquire(), "after \(taken)")
+      self.clock.advance(by: .microseconds(30))
+    }
+    #expect(!limiter.tryAcquire())
+  }
+
   @Test(arguments: [.min, -1, 0, 1] as [Int64])
   func `A lease that was revoked asks for no other`(sinceEpoch: Int64) {
     let stripe = RateLimiterStripe()

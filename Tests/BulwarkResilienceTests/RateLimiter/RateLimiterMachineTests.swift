@@ -179,15 +179,21 @@ import Testing
   // MARK: - Leases
 
   @Test func `A lease is only given while more than half of the burst is left, and never of a small one`() {
-    let small = RateLimiterMachine(rate: 1_000, burst: 31, anchor: 0)
+    let small = RateLimiterMachine(rate: 100_000, burst: 31, anchor: 0)
     #expect(small.lease(1, tat: 0, at: 0) == nil)
-    let machine = RateLimiterMachine(rate: 1_000, burst: 320, anchor: 0)
+    let machine = RateLimiterMachine(rate: 100_000, burst: 320, anchor: 0)
     let lease = machine.lease(1, tat: 0, at: 0)
     #expect(lease?.cells == 16)
     #expect(lease?.expiry == 20_000)
     #expect(machine.lease(16, tat: 0, at: 0) == nil)
     #expect(machine.lease(1, tat: machine.units(160), at: 0) == nil)
     #expect(machine.lease(0, tat: 0, at: 0) == nil)
+  }
+
+  @Test(arguments: [(0.01, false), (1, false), (15_999, false), (16_000, true)] as [(Double, Bool)])
+  func `A lease is only given where it comes back within a millisecond`(rate: Double, isGiven: Bool) {
+    let machine = RateLimiterMachine(rate: rate, burst: 320, anchor: self.second)
+    #expect((machine.lease(1, tat: 0, at: self.second) != nil) == isGiven)
   }
 
   @Test func `A lease is shorter where the whole burst comes back in microseconds`() throws {

@@ -45,6 +45,16 @@ import Testing
     #expect(stats.refused == 80_000 - log.entries.count)
   }
 
+  @Test(arguments: [(0.01, 160), (1, 1_000), (1_000, 5_000)] as [(Double, Int)])
+  func `The whole burst passes, however many threads want it`(rate: Double, burst: Int) async throws {
+    let limiter = try RateLimiter(name: "votes", capacity: burst, refillPerSecond: rate)
+    let log = await self.hammer(limiter, calls: 5_000) { limiter, log, _ in
+      let now = PolicyClock.system.nanoseconds
+      if limiter.take(1, at: now) == nil { log.add(1, at: now) }
+    }
+    #expect(log.entries.count >= burst)
+  }
+
   @Test func `Nor when requests are rolled back`() async throws {
     let limiter = try RateLimiter(name: "votes", capacity: 200, refillPerSecond: 500_000)
     let log = await self.hammer(limiter) { limiter, log, random in
