@@ -3,7 +3,7 @@
 /// Nobody holds cells before his turn: the queue only knows how many are asked for before whom, and so who is due when.
 /// Whoever leaves early takes nothing along, and those behind him move up. Whoever is served takes his cells at that
 /// instant, so that a late timer lets no burst through; if that makes it too late for one behind him, that one is told
-/// at once.
+/// at once. Whoever's own last instant has passed takes nothing and is told so.
 struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
   private struct Waiter: Sendable {
     var id: UInt64
@@ -85,6 +85,10 @@ struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
     return action
   }
 
+  /// How late a grant may come after the last instant at which it was wanted, in nanoseconds: a timer that is set for
+  /// just that instant always fires a little after it. Whoever would be served later than this is refused instead.
+  static var timerTolerance: Int64 { 1_000_000 }
+
   /// - Returns: Whether those who are left have to wait longer than they would have, had this not come late.
   private mutating func serveDue(
     _ machine: RateLimiterMachine,
@@ -94,6 +98,12 @@ struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
     var isLater = false
     while self.count > 0 {
       let cells = self.waiters[self.head].cells
+      if now > self.waiters[self.head].latest.saturatingAdding(Self.timerTolerance) {
+        let due = machine.due(cells, tat: action.tat)
+        let refusal = Refusal(.deadline, retryAfter: max(due.saturatingSubtracting(now), 0))
+        if let caller = self.vacate(self.head) { action.refused.append((caller, refusal)) }
+        continue
+      }
       guard case .admit(let next) = machine.take(cells, tat: action.tat, at: now) else { break }
       isLater = isLater || next > action.tat + machine.units(cells)
       action.tat = next

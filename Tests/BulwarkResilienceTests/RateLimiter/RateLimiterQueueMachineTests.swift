@@ -84,6 +84,23 @@ import Testing
     #expect(action.nextDue == 2 * self.millisecond + 500_000)
   }
 
+  @Test(arguments: [(0, true), (1_000_000, true), (1_000_001, false), (3_600_000_000_000, false)])
+  func `Nobody is granted what he wanted until long ago`(late: Int64, isServed: Bool) {
+    var queue = self.queue(1, latest: self.millisecond)
+    _ = queue.join(1, cells: 2, until: .max)
+    let now = self.millisecond + late
+    let action = queue.advance(self.machine, tat: self.tat, hasChanged: false, at: now)
+    #expect(action.served.contains(0) == isServed)
+    #expect(action.refused.map(\.caller) == (isServed ? [] : [0]))
+    #expect(action.refused.map(\.1) == (isServed ? [] : [Refusal(.deadline, retryAfter: 0)]))
+    // Those behind get what he leaves.
+    let spent: Int64 = isServed ? 1 : 2
+    #expect(action.served.contains(1) == (late >= (isServed ? 2 : 1) * self.millisecond))
+    #expect(
+      isServed || action.tat == max(self.tat, self.machine.position(at: now)) + self.machine.units(spent)
+    )
+  }
+
   @Test func `Whoever asks for more than a new burst is told that it never comes`() {
     var queue = self.queue(4, 1, 3)
     let (machine, tat) = self.machine.reconfigured(rate: 1_000, burst: 3, tat: self.tat, at: 0)
