@@ -12,8 +12,9 @@ struct RateLimiterStripe: ~Copyable {
   private let renewals = Atomic<Int>(0)
   private let admitted = Atomic<Int>(0)
   private let refused = Atomic<Int>(0)
-  // Keeps the neighbour in another cache line, wherever the first one starts.
-  private let padding: (Int, Int, Int, Int) = (0, 0, 0, 0)
+  // A whole cache line: wherever the first stripe starts, the neighbour's words are in another one. So the four stripes
+  // of a limiter take 384 bytes.
+  private let padding: (Int, Int, Int, Int, Int, Int, Int, Int) = (0, 0, 0, 0, 0, 0, 0, 0)
 
   /// Takes cells from the lease, if it still runs and has so many.
   @inline(__always)

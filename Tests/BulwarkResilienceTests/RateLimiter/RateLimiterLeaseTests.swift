@@ -42,6 +42,11 @@ import Testing
     #expect(!limiter.tryAcquire())
   }
 
+  @Test func `No cache line holds the words of two stripes, wherever the first one starts`() {
+    let words = 4 * MemoryLayout<Int>.stride
+    #expect(MemoryLayout<RateLimiterStripe>.stride - words >= 64)
+  }
+
   @Test(arguments: [.min, -1, 0, 1] as [Int64])
   func `A lease that was revoked asks for no other`(sinceEpoch: Int64) {
     let stripe = RateLimiterStripe()
