@@ -42,7 +42,9 @@ struct RequestWindow: ~Copyable, Sendable {
         next = word &+ 1
       } else {
         let age = Int32(truncatingIfNeeded: tag >> 32 &- word >> 32)
-        guard age > 0 || word == 0 else { return }
+        // A thread that is a window late counts no more. What lies further ahead is no lateness, but was left behind by
+        // another clock reading or width, and would refuse all requests until then.
+        guard age > 0 || age < -Int32(RetryBudgetMachine.slots) || word == 0 else { return }
         next = tag | 1
       }
       let (exchanged, original) = self.words[index].weakCompareExchange(

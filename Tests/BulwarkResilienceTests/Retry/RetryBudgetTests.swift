@@ -91,6 +91,16 @@ import Testing
     }
   }
 
+  /// A part far ahead, counted before the clock or the width changed, once refused all requests until then.
+  @Test func `A part of the window that lies far ahead gives way, and one that is just later does not`() {
+    let window = RequestWindow()
+    window.add(in: 8_000_000)
+    for _ in 0..<3 { window.add(in: 800) }
+    #expect(window.count(endingIn: 800) == 3)
+    window.add(in: 792)
+    #expect(window.count(endingIn: 800) == 3 && window.count(endingIn: 792) == 0)
+  }
+
   @Test(arguments: [Int64.min, .min + 1, -1, 0, .max])
   func `No time is too early or too late`(start: Int64) throws {
     let clock = SkippingClock(start: start)
