@@ -70,8 +70,9 @@ public final class Timeout: Sendable {
     deadline: PolicyClock.Instant? = nil,
     _ operation: () async throws(PolicyError<Failure>) -> Value
   ) async throws(PolicyError<Failure>) -> Value {
-    guard self.isLimited || deadline != nil else { return try await operation() }
-    return try await self.runLimited(deadline: deadline?.nanoseconds ?? .max, operation)
+    let deadline = deadline?.nanoseconds ?? .max
+    guard self.isLimited || deadline < .max else { return try await operation() }
+    return try await self.runLimited(deadline: deadline, operation)
   }
 
   /// Runs an operation within the limit, as ``run(deadline:_:)-(_,()async(PolicyError<Failure>)->Value)`` does; for

@@ -110,6 +110,8 @@ import Testing
     #expect(try await timeout.run { self.clock.sleeperCount } == 0)
     #expect(timeout.stats.limited == 0 && timeout.stats.limitNanoseconds == nil)
     #expect(timeout.options == TimeoutOptions(limit: nil))
+    #expect(try await timeout.run(deadline: .init(nanoseconds: .max)) { 7 } == 7)
+    #expect(timeout.stats.limited == 0)
   }
 
   @Test(arguments: [(Int64.min, true), (.max, false)])
