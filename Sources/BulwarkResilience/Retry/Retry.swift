@@ -75,7 +75,8 @@ public final class Retry: Sendable {
   ///   - operation: One attempt, on the caller's actor.
   /// - Returns: The value of the last attempt.
   /// - Throws: The error of the last attempt; `.timedOut` if that was out of time; `.cancelled` if the caller's task was
-  ///   cancelled between two attempts. An attempt that failed when the task was already cancelled is the last one.
+  ///   cancelled between two attempts. An attempt that ended when the task was already cancelled is the last one,
+  ///   whatever was decided about it.
   // Inlinable, so that the operation is called as in a loop of the caller's own: 20 times as fast.
   @inlinable
   public func run<Value, Failure: Error>(
@@ -91,7 +92,7 @@ public final class Retry: Sendable {
       let (attempt, limit) = self.attempt(after: sequence, within: limits)
       let outcome: Result<Value, PolicyError<Failure>>
       let decision: RetryDecision
-      var failed = true
+      var rejection: Rejection?
       do throws(PolicyError<Failure>) {
         let value =
           if let limit {
@@ -104,22 +105,27 @@ public final class Retry: Sendable {
           self.succeeded(attempt)
           return value
         }
+        if Task.isCancelled { return value }
         outcome = .success(value)
       } catch {
         decision = Task.isCancelled ? .stop : classify(error)
-        if case .rejected = error { failed = false }
+        rejection = error.rejection
         outcome = .failure(error)
       }
       guard
-        let next = self.next(
+        let pause = self.next(
           after: &sequence,
           decision,
-          failed: failed,
+          rejection: rejection,
           deadline: limits.end,
           circuit: circuit
         )
       else { return try outcome.get() }
-      guard await self.sleep(until: next) else { throw .cancelled }
+      switch await self.wakeUp(from: pause, after: sequence, before: limits.end) {
+      case .inTime: break
+      case .late: return try outcome.get()
+      case .cancelled: throw .cancelled
+      }
     }
   }
 
@@ -200,53 +206,80 @@ public final class Retry: Sendable {
     if attempt.number > 1 { self.counts.recovered.wrappingAdd(1, ordering: .relaxed) }
   }
 
-  /// When the next attempt starts; `nil` if there is none.
+  /// The pause before the next attempt; `nil` if there is none.
   @usableFromInline
   func next(
     after sequence: inout RetryMachine?,
     _ decision: RetryDecision,
-    failed: Bool,
+    rejection: Rejection?,
     deadline: Int64,
     circuit: (PolicyClock.Instant) -> Duration?
-  ) -> Int64? {
+  ) -> RetryPause? {
     guard decision != .stop else { return nil }
-    if failed { self.budget?.recordFailure() }
+    if rejection == nil { self.budget?.recordFailure() }
     let now = self.clock.now
+    // Taken as a pushback, the rest of the break would have all callers come back in the same nanosecond.
+    let refusedFor = rejection?.circuitClosedFor
+    var closedFor = circuit(now)?.wholeNanoseconds
+    if let refusedFor { closedFor = max(closedFor ?? 0, refusedFor) }
+    var withdrawal: RetryBudget.Withdrawal?
     var machine = sequence ?? RetryMachine(options: self.options, deadline: deadline)
     var random = self.random
     let action = machine.attemptSettled(
-      decision,
+      refusedFor == nil ? decision : .retry(),
       now: now.nanoseconds,
-      closedFor: circuit(now)?.wholeNanoseconds,
-      budget: { self.budget?.withdraw() ?? true },
+      closedFor: closedFor,
+      budget: {
+        guard let budget else { return true }
+        withdrawal = budget.take()
+        return withdrawal != nil
+      },
       using: &random
     )
     sequence = machine
     switch action {
-    case .finish(let reason):
-      self.counts.finished(reason)
-      if let reason { self.emit(.gaveUp(attempt: machine.settled, reason)) }
+    case .stop:
+      return nil
+    case .exhausted:
+      self.counts.exhausted.wrappingAdd(1, ordering: .relaxed)
+      return nil
+    case .giveUp(let reason):
+      self.giveUp(reason, after: machine.settled)
       return nil
     case .retry(let next):
-      self.counts.retries.wrappingAdd(1, ordering: .relaxed)
       self.emit(.retrying(attempt: machine.settled, delay: .nanoseconds(machine.delay)))
-      return next
+      return RetryPause(end: next, withdrawal: withdrawal)
     }
   }
 
-  /// - Returns: Whether the caller is still there.
+  /// Sleeps, and says whether the next attempt starts. If it does not, the budget has its retry back.
   @usableFromInline
-  func sleep(until instant: Int64) async -> Bool {
+  func wakeUp(from pause: RetryPause, after sequence: RetryMachine?, before deadline: Int64) async
+    -> RetryPause.WakeUp
+  {
     do {
-      if instant > self.clock.nanoseconds {
-        try await self.clock.sleep(until: PolicyClock.Instant(nanoseconds: instant))
+      if pause.end > self.clock.nanoseconds {
+        try await self.clock.sleep(until: PolicyClock.Instant(nanoseconds: pause.end))
       }
       try Task.checkCancellation()
-      return true
     } catch {
+      if let withdrawal = pause.withdrawal { self.budget?.refund(withdrawal) }
       self.counts.cancelled.wrappingAdd(1, ordering: .relaxed)
-      return false
+      return .cancelled
     }
+    // Whoever sleeps may be woken late.
+    guard deadline == .max || self.clock.nanoseconds < deadline else {
+      if let withdrawal = pause.withdrawal { self.budget?.refund(withdrawal) }
+      self.giveUp(.deadline, after: sequence?.settled ?? 0)
+      return .late
+    }
+    self.counts.retries.wrappingAdd(1, ordering: .relaxed)
+    return .inTime
+  }
+
+  private func giveUp(_ reason: Rejection.Reason, after attempt: Int) {
+    self.counts.gaveUp(reason)
+    self.emit(.gaveUp(attempt: attempt, reason))
   }
 
   private func emit(_ occurrence: PolicyEvent.Occurrence) {

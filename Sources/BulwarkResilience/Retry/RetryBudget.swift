@@ -11,6 +11,14 @@ public final class RetryBudget: Sendable {
     var machine: RetryBudgetMachine
     var withdrawn = 0
     var refused = 0
+    /// How often the account began anew.
+    var renewals = 0
+  }
+
+  /// One retry that was paid for, by which it can be given back.
+  struct Withdrawal {
+    fileprivate let epoch: RetryBudgetMachine.Epoch
+    fileprivate let renewals: Int
   }
 
   private let clock: PolicyClock
@@ -43,6 +51,7 @@ public final class RetryBudget: Sendable {
       guard options != state.options else { return }
       state.options = options
       state.machine = RetryBudgetMachine(options)
+      state.renewals += 1
       self.width.store(state.machine.width, ordering: .relaxed)
       self.isFull.store(true, ordering: .relaxed)
       self.requests.clear()
@@ -88,13 +97,27 @@ public final class RetryBudget: Sendable {
   }
 
   /// Takes one retry out, if there is one.
-  public func withdraw() -> Bool {
+  public func withdraw() -> Bool { self.take() != nil }
+
+  /// Takes one retry out, if there is one, so that it can be given back.
+  func take() -> Withdrawal? {
     let now = self.clock.nanoseconds
     return self.state.withLock { state in
       let requests = self.requests(of: &state.machine, at: now)
-      let isPaid = state.machine.withdraw(requests: requests)
-      if isPaid { state.withdrawn += 1 } else { state.refused += 1 }
-      return isPaid
+      guard let epoch = state.machine.withdraw(requests: requests) else {
+        state.refused += 1
+        return nil
+      }
+      state.withdrawn += 1
+      return Withdrawal(epoch: epoch, renewals: state.renewals)
+    }
+  }
+
+  /// Gives back, once, what was taken for a retry that was not made.
+  func refund(_ withdrawal: Withdrawal) {
+    self.state.withLock { state in
+      state.withdrawn -= 1
+      if withdrawal.renewals == state.renewals { state.machine.refund(withdrawal.epoch) }
     }
   }
 

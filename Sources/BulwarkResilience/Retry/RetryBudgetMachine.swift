@@ -99,9 +99,18 @@ struct RetryBudgetMachine: Sendable {
   }
 
   /// Takes one retry, if there is one.
-  mutating func withdraw(requests: Int64) -> Bool {
-    guard self.available(requests: requests) > 0 else { return false }
+  ///
+  /// - Returns: The part of the window in which it counts.
+  mutating func withdraw(requests: Int64) -> Epoch? {
+    guard self.available(requests: requests) > 0 else { return nil }
     if case .ratio = self.form { self.withdrawals[RequestWindow.slot(of: self.latest)] += 1 }
-    return true
+    return self.latest
+  }
+
+  /// Puts a retry back that was not made, unless it counts no longer.
+  mutating func refund(_ epoch: Epoch) {
+    guard case .ratio = self.form else { return }
+    guard self.latest.saturatingSubtracting(epoch) < Int64(Self.slots) else { return }
+    self.withdrawals[RequestWindow.slot(of: epoch)] -= 1
   }
 }

@@ -6,18 +6,18 @@ struct RetryCounts: ~Copyable, Sendable {
   let recovered = Atomic(0)
   let cancelled = Atomic(0)
   let timedOutAttempts = Atomic(0)
-  private let exhausted = Atomic(0)
+  let exhausted = Atomic(0)
   private let gaveUpDeadline = Atomic(0)
   private let gaveUpCircuitOpen = Atomic(0)
   private let gaveUpBudgetExhausted = Atomic(0)
 
-  /// There will be no further attempt, though the last one's outcome asked for it.
-  func finished(_ reason: Rejection.Reason?) {
+  /// Another attempt was allowed and asked for, and is not made.
+  func gaveUp(_ reason: Rejection.Reason) {
     switch reason {
     case .deadline: self.gaveUpDeadline.wrappingAdd(1, ordering: .relaxed)
     case .circuitOpen: self.gaveUpCircuitOpen.wrappingAdd(1, ordering: .relaxed)
     case .budgetExhausted: self.gaveUpBudgetExhausted.wrappingAdd(1, ordering: .relaxed)
-    default: self.exhausted.wrappingAdd(1, ordering: .relaxed)
+    default: break
     }
   }
 

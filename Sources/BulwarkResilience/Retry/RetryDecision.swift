@@ -9,7 +9,7 @@ public enum RetryDecision: Hashable, Sendable {
   /// What follows from an error by default: another attempt.
   ///
   /// There is none after a `CancellationError`, and after a policy's refusal only if that says when to come back, which
-  /// is then the delay. An attempt that ran out of its own time is made again.
+  /// is then the delay, unless it is a circuit's (see ``Retry``). An attempt that ran out of its own time is made again.
   public static func standard(for error: some Error) -> RetryDecision {
     (error as? any RetryClassified)?.retryDecision ?? .retry()
   }
@@ -35,6 +35,24 @@ extension PolicyError: RetryClassified {
     case .rejected(let rejection): rejection.retryDecision
     case .timedOut: .retry()
     case .cancelled: .stop
+    }
+  }
+}
+
+extension PolicyError {
+  /// The refusal of one of our policies, if that is what it is.
+  @usableFromInline var rejection: Rejection? {
+    if case .rejected(let rejection) = self { rejection } else { nil }
+  }
+}
+
+extension Rejection {
+  /// For how long the circuit that refused admits nothing, in nanoseconds, without an end if it does not say; `nil` if
+  /// it was no open circuit that refused.
+  var circuitClosedFor: Int64? {
+    switch self.reason {
+    case .circuitOpen, .circuitForcedOpen: self.retryAfter?.wholeNanoseconds ?? .max
+    default: nil
     }
   }
 }

@@ -1,13 +1,18 @@
 /// The attempts at one operation, from the first one's outcome on: is there another one, and when?
 ///
-///     attempt --settled--> stop, or no attempts left, or pushback < 0 ----------> finish
-///        ^                 not before the deadline, circuit, budget ------------> finish, and say why
+///     attempt --settled--> stop, or pushback < 0 -------------------------------> stop
+///        ^                 no attempts left ------------------------------------> exhausted
+///        |                 not before the deadline, circuit, budget ------------> give up, and say why
 ///        +--------------- sleep until `retry(at:)` <----------------------------- otherwise
 @usableFromInline
 struct RetryMachine: Sendable {
   enum Action: Hashable {
-    /// The outcome stands. With a reason, another attempt would have been made but for it.
-    case finish(Rejection.Reason?)
+    /// The outcome stands, as nobody asks for another attempt.
+    case stop
+    /// The outcome stands, as all attempts are used up.
+    case exhausted
+    /// The outcome stands. Another attempt would have been made but for this.
+    case giveUp(Rejection.Reason)
     /// The next attempt starts at this instant.
     case retry(at: Int64)
   }
@@ -43,13 +48,12 @@ struct RetryMachine: Sendable {
     using generator: inout some RandomNumberGenerator
   ) -> Action {
     self.settled += 1
-    guard case .retry(let pushback) = decision, self.settled < self.options.maximumAttempts else {
-      return .finish(nil)
-    }
+    guard case .retry(let pushback) = decision else { return .stop }
+    if let pushback, pushback < .zero { return .stop }
+    guard self.settled < self.options.maximumAttempts else { return .exhausted }
     let delay: Int64
     if let pushback {
-      guard pushback >= .zero else { return .finish(nil) }
-      guard pushback <= self.options.maximumPushback else { return .finish(.deadline) }
+      guard pushback <= self.options.maximumPushback else { return .giveUp(.deadline) }
       delay = pushback.wholeNanoseconds
       self.backoffs = 0
     } else {
@@ -59,9 +63,9 @@ struct RetryMachine: Sendable {
     }
     self.previous = delay
     let next = now.saturatingAdding(delay)
-    guard next < self.deadline else { return .finish(.deadline) }
-    if let closedFor, closedFor > delay { return .finish(.circuitOpen) }
-    guard budget() else { return .finish(.budgetExhausted) }
+    guard next < self.deadline else { return .giveUp(.deadline) }
+    if let closedFor, closedFor > delay { return .giveUp(.circuitOpen) }
+    guard budget() else { return .giveUp(.budgetExhausted) }
     return .retry(at: next)
   }
 }

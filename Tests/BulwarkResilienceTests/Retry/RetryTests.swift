@@ -226,14 +226,16 @@ import Testing
     #expect(self.clock.sleeps.isEmpty)
     let task = Task {
       try await retry.run(
-        judge: { _ in
+        circuit: { _ in
           withUnsafeCurrentTask { $0?.cancel() }
-          return .retry()
+          return nil
         },
+        judge: { _ in .retry() },
         operation: { $0.number }
       )
     }
     await #expect(throws: PolicyError<Never>.cancelled) { try await task.value }
+    #expect(retry.stats.retries == 3)
   }
 
   @Test func `New options hold for the operations that come`() async throws {
