@@ -19,11 +19,11 @@ struct Figures: Codable {
 struct Stopwatch {
   /// Nanoseconds that a window lasts, and that the tasks hammer before and after it.
   var window: Int
-  var margin: Int { self.window / 8 }
+  var margin: Int { self.window / 4 }
   var samples: Int
 
   /// Operations between two looks at the clock, which so adds a fraction of a nanosecond to each.
-  static let batch = 1000
+  static let batch = 100
 
   private final class Gate: Sendable {
     let waiting: Atomic<Int>
@@ -43,14 +43,18 @@ struct Stopwatch {
     }
   }
 
+  /// What one task did.
   private struct Count {
-    var inWindow = 0
+    /// Operations per nanosecond in the window.
+    var rate = 0.0
+    /// The share of the window in which it had a core, a batch too little at most.
+    var share = 1.0
     var total = 0
   }
 
-  static func now() -> Int {
+  static func now(_ clock: clockid_t = CLOCK_MONOTONIC) -> Int {
     var time = timespec()
-    clock_gettime(CLOCK_MONOTONIC, &time)
+    clock_gettime(clock, &time)
     return Int(time.tv_sec) * 1_000_000_000 + Int(time.tv_nsec)
   }
 
@@ -81,32 +85,52 @@ struct Stopwatch {
     )
   }
 
+  /// Repeats a sample in which another program took a core away: the tasks then did not run side by side.
   private func sample(tasks: Int, _ loop: @escaping Workload.Loop, _ total: inout Int) async throws -> Double
   {
-    let gate = Gate(tasks: tasks)
-    let count = try await withThrowingTaskGroup(of: Count.self) { group in
-      for _ in 0..<tasks {
-        group.addTask { try await self.hammer(from: gate.windowStart(after: self.margin), loop) }
+    for _ in 0..<10_000 {
+      let gate = Gate(tasks: tasks)
+      let count = try await withThrowingTaskGroup(of: Count.self) { group in
+        for _ in 0..<tasks {
+          group.addTask { try await self.hammer(from: gate.windowStart(after: self.margin), loop) }
+        }
+        return try await group.reduce(into: Count()) {
+          $0.rate += $1.rate
+          $0.share = min($0.share, $1.share)
+          $0.total += $1.total
+        }
       }
-      return try await group.reduce(into: Count()) {
-        $0.inWindow += $1.inWindow
-        $0.total += $1.total
-      }
+      total += count.total
+      if count.share > 0.9 { return Double(tasks) / count.rate }
     }
-    total += count.total
-    return Double(self.window * tasks) / Double(max(count.inWindow, 1))
+    throw Workload.Unwanted(
+      what: "the machine is too busy: no \(tasks) cores for \(self.window) ns at a time"
+    )
   }
 
   private func hammer(from start: Int, _ loop: Workload.Loop) async throws -> Count {
     var count = Count()
-    let end = start + self.window
-    while true {
+    repeat {
       try await loop(Self.batch)
       count.total += Self.batch
-      let now = Self.now()
-      if now >= end + self.margin { return count }
-      if now >= start, now < end { count.inWindow += Self.batch }
-    }
+    } while Self.now() < start
+    let cpu = Self.now(CLOCK_THREAD_CPUTIME_ID)
+    let begin = Self.now()
+    var now = begin
+    var operations = 0
+    repeat {
+      try await loop(Self.batch)
+      operations += Self.batch
+      now = Self.now()
+    } while now < start + self.window
+    count.rate = Double(operations) / Double(now - begin)
+    count.share = Double(Self.now(CLOCK_THREAD_CPUTIME_ID) - cpu) / Double(now - start)
+    repeat {
+      try await loop(Self.batch)
+      operations += Self.batch
+    } while Self.now() < start + self.window + self.margin
+    count.total += operations
+    return count
   }
 
   /// The distribution of single operations, each timed on its own, the time that the timing itself takes included.

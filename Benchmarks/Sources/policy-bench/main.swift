@@ -1,6 +1,6 @@
 // Measures the resilience policies, alone and with a task on each core, and prints JSON. Fails if a policy did not do
 // what it is measured for.
-//   policy-bench [--milliseconds N] [--samples N] [--only NAME]
+//   policy-bench [--microseconds N] [--samples N] [--only NAME]
 // `dev/bench policies` runs it in turn with the same in Go, and prints the table.
 import BulwarkResilience
 import Foundation
@@ -11,8 +11,8 @@ func option(_ name: String, _ fallback: Int) -> Int {
 }
 let only = arguments.firstIndex(of: "--only").map { arguments[$0 + 1] }
 let stopwatch = Stopwatch(
-  window: option("--milliseconds", 20) * 1_000_000,
-  samples: option("--samples", 21)
+  window: option("--microseconds", 2000) * 1000,
+  samples: option("--samples", 101)
 )
 
 struct Report: Codable {
