@@ -51,7 +51,7 @@ def main() -> None:
     parser.add_argument("--ours", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--go", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=21, help="samples in a round; the median counts")
+    parser.add_argument("--samples", type=int, default=101, help="samples in a round; the median counts")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
 
@@ -96,6 +96,7 @@ def main() -> None:
 
     print(f"nanoseconds per operation and core, medians of {options.rounds} rounds taken in turn with Go")
     print("allocations are those of a single task; those of contended ones are not counted")
+    print("Go with every core means something only on a machine that does nothing else")
     print("                   alone   each core   loss    allocations/1000      Go   Go each core")
     for name, row in operations.items():
         go = f"{row['go']:8.1f} {row['goContended']:14.1f}" if "go" in row else ""

@@ -85,12 +85,13 @@ func (s semaphore) release() { <-s }
 type workload func(count int) int
 
 // batch is the number of operations between two looks at the clock.
-const batch = 1000
+const batch = 100
 
 // sample counts what all goroutines do in a window of time that they have in common: each hammers from before the
-// window until after it. The result is nanoseconds per operation and core.
+// window until after it. The result is nanoseconds per operation and core. No sample is repeated because another program
+// took a core: a goroutine that waits for a mutex gives its core away as well, so the two cannot be told apart.
 func sample(threads int, window time.Duration, work workload) float64 {
-	margin := window / 8
+	margin := window / 4
 	origin := time.Now()
 	var waiting, begin, operations atomic.Int64
 	waiting.Store(int64(threads))
@@ -133,11 +134,11 @@ func median(values []float64) float64 {
 }
 
 func main() {
-	milliseconds := flag.Int("milliseconds", 20, "length of a sample")
-	samples := flag.Int("samples", 21, "samples; the median counts")
+	microseconds := flag.Int("microseconds", 2000, "length of a sample")
+	samples := flag.Int("samples", 101, "samples; the median counts")
 	flag.Parse()
 	cores := runtime.NumCPU()
-	window := time.Duration(*milliseconds) * time.Millisecond
+	window := time.Duration(*microseconds) * time.Microsecond
 
 	closed := &breaker{start: time.Now()}
 	open := &breaker{start: time.Now(), isOpen: true, openTill: 24 * time.Hour}
