@@ -71,25 +71,12 @@ extension RateLimiter {
     let now = self.clock.nanoseconds
     let stripe = Stripe.current & 3
     var turn = Turn.granted
-    if var refusal = self.attempt(cells, at: now, stripe: stripe) {
-      turn = .refused(refusal)
-      if refusal.reason == .rateLimited {
-        let latest = min(now.saturatingAdding(max(wait, 0)), deadline)
-        let promise = Promise<Turn>()
-        var id: UInt64?
-        self.modify(at: now) { queue, tat in
-          switch queue.join(promise, cells: cells, until: latest, tat: &tat, at: now) {
-          case .granted: turn = .granted
-          case .refused(let reason):
-            refusal = reason
-            turn = .refused(reason)
-          case .waiting(let waiter): id = waiter
-          }
-          return false
-        }
-        if let id {
-          turn = await promise.wait(until: nil, on: self.clock) { _ in self.withdraw(id) }
-        }
+    if let refusal = self.attempt(cells, at: now, stripe: stripe) {
+      let latest = min(now.saturatingAdding(max(wait, 0)), deadline)
+      if let final = self.finalRefusal(refusal, until: latest, at: now) {
+        turn = .refused(final)
+      } else {
+        turn = await self.lineUp(cells, until: latest, at: now)
       }
     }
     switch turn {
@@ -100,6 +87,33 @@ extension RateLimiter {
     case .cancelled: break
     }
     return turn
+  }
+
+  /// The refusal as the caller gets it if waiting is out of the question; `nil` if there may be a place in the queue.
+  /// Neither locks nor allocates.
+  private func finalRefusal(_ refusal: Refusal, until latest: Int64, at now: Int64) -> Refusal? {
+    guard refusal.reason == .rateLimited, refusal.retryAfter <= self.state.longestWait else { return refusal }
+    guard now.saturatingAdding(refusal.retryAfter) <= latest else {
+      return Refusal(.deadline, retryAfter: refusal.retryAfter)
+    }
+    return nil
+  }
+
+  /// Takes cells by means of the queue: at once if they are there by now, otherwise behind those who wait.
+  private func lineUp(_ cells: Int64, until latest: Int64, at now: Int64) async -> Turn {
+    let promise = Promise<Turn>()
+    var turn = Turn.granted
+    var id: UInt64?
+    self.modify(at: now) { queue, tat in
+      switch queue.join(promise, cells: cells, until: latest, tat: &tat, at: now) {
+      case .granted: break
+      case .refused(let refusal): turn = .refused(refusal)
+      case .waiting(let waiter): id = waiter
+      }
+      return false
+    }
+    guard let id else { return turn }
+    return await promise.wait(until: nil, on: self.clock) { _ in self.withdraw(id) }
   }
 
   private func withdraw(_ id: UInt64) {

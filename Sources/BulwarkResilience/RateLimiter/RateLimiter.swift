@@ -9,8 +9,10 @@ import Synchronization
 ///
 /// No window of w seconds lets more through than `burst + rate * (w + 1 ns)`, whatever the threads, waits and rollbacks;
 /// across a change of settings the larger burst and the higher rate count. Each admission is dated at the instant that
-/// its caller read from the clock, or at the last change of settings if that came in between. It is the generic cell rate algorithm in one atomic word: neither a lock nor an
-/// allocation where nobody waits, and a refusal leaves the word alone.
+/// its caller read from the clock, or at the last change of settings if that came in between.
+///
+/// It is the generic cell rate algorithm in one atomic word: neither a lock nor an allocation where nobody waits, and a
+/// refusal leaves the word alone, also one of ``acquire(_:maximumWait:deadline:)`` that no wait would help.
 ///
 /// Waiting is optional, and first in, first out: nobody passes one who waits, not even a ``tryAcquire(_:)``. A wait
 /// that cannot end in time is refused at once instead of being sat out, and whoever is cancelled takes no permit along.
@@ -44,7 +46,7 @@ public final class RateLimiter: Sendable {
     let machine = RateLimiterMachine(rate: options.rate, burst: options.burst, anchor: self.epoch)
     self.queue = Mutex(Queue(options: options, machine: machine))
     self.stripes = InlineArray { _ in RateLimiterStripe() }
-    self.state = RateLimiterState(machine)
+    self.state = RateLimiterState(machine, longestWait: options.longestWait)
   }
 
   /// A limiter with a full bucket that nobody waits for.
@@ -137,7 +139,7 @@ public final class RateLimiter: Sendable {
         tat: tat,
         at: now
       )
-      self.state.replace(by: queue.machine, tat: tat)
+      self.state.replace(by: queue.machine, longestWait: options.longestWait, tat: tat)
       return true
     }
     self.events.emit(self.event(.reconfigured, at: now))

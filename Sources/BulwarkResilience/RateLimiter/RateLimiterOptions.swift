@@ -35,6 +35,9 @@ public struct RateLimiterOptions: Hashable, Sendable {
     self.init(rate: rate, burst: burst, queueLimit: queueLimit, maximumWait: maximumWait)
   }
 
+  /// The longest that anybody may wait, in nanoseconds; -1 if nobody may.
+  var longestWait: Int64 { self.queueLimit > 0 ? self.maximumWait.wholeNanoseconds : -1 }
+
   /// Checks each option against its range.
   public func validate() throws(InvalidOption) {
     try Self.validate(rate: self.rate, burst: self.burst)

@@ -29,8 +29,10 @@ struct RateLimiterState: ~Copyable {
   private let shifts: Atomic<Int>
   /// Units that callers wait for.
   private let queued = Atomic<Int64>(0)
+  private let longest: Atomic<Int64>
 
-  init(_ machine: RateLimiterMachine) {
+  init(_ machine: RateLimiterMachine, longestWait: Int64) {
+    self.longest = Atomic(longestWait)
     self.word = Atomic(machine.origin)
     self.multiplier = Atomic(machine.multiplier)
     self.capacity = Atomic(machine.capacity)
@@ -63,6 +65,9 @@ struct RateLimiterState: ~Copyable {
   /// Units that callers wait for: what a newcomer's wait comes on top of.
   var queuedUnits: Int64 { self.queued.load(ordering: .relaxed) }
 
+  /// The longest that anybody may wait, in nanoseconds; -1 if nobody may.
+  var longestWait: Int64 { self.longest.load(ordering: .relaxed) }
+
   /// Makes this the TAT if it still is what the snapshot says, and nobody holds it.
   @inline(__always)
   func advance(_ snapshot: Snapshot, to tat: Int64) -> Bool {
@@ -90,7 +95,8 @@ struct RateLimiterState: ~Copyable {
   }
 
   /// Replaces the settings and the TAT, while it is held.
-  func replace(by machine: RateLimiterMachine, tat: Int64) {
+  func replace(by machine: RateLimiterMachine, longestWait: Int64, tat: Int64) {
+    self.longest.store(longestWait, ordering: .relaxed)
     self.generation.wrappingAdd(1, ordering: .acquiringAndReleasing)
     self.multiplier.store(machine.multiplier, ordering: .releasing)
     self.capacity.store(machine.capacity, ordering: .releasing)
