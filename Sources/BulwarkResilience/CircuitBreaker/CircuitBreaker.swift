@@ -11,6 +11,7 @@ public final class CircuitBreaker: Sendable {
   /// What the machine's lock guards.
   private struct Control: Sendable {
     var machine: CircuitBreakerMachine
+    var jitter: JitterGenerator
     /// What the gate counts on the machine's behalf, and the number of its posting.
     var counting = CircuitGate.Counting.nothing
     var number: UInt32 = 0
@@ -21,7 +22,6 @@ public final class CircuitBreaker: Sendable {
   /// Its transitions and rejections.
   public let events: PolicyEvents
   let clock: PolicyClock
-  private let random: RandomSource
   // Behind all that is public: see the layout of classes with atomics.
   private let gate: CircuitGate
   private let control: Mutex<Control>
@@ -32,7 +32,7 @@ public final class CircuitBreaker: Sendable {
   ///   - name: The name that its rejections and events bear.
   ///   - options: When it opens and closes.
   ///   - clock: What it measures time with.
-  ///   - random: Where the jitter of its breaks comes from.
+  ///   - random: What the jitter of its breaks is seeded with: drawn from once, here.
   /// - Throws: ``InvalidOption`` for the first option that is out of range.
   public init(
     name: String,
@@ -44,13 +44,12 @@ public final class CircuitBreaker: Sendable {
     self.name = name
     self.events = PolicyEvents()
     self.clock = clock
-    self.random = random
     self.gate = CircuitGate()
-    var generator = random
+    var jitter = JitterGenerator(seed: random.next())
     let settings = CircuitBreakerSettings(options)
-    let machine = CircuitBreakerMachine(settings, at: clock.nanoseconds, using: &generator)
-    self.control = Mutex(Control(machine: machine))
-    self.change { _ in }
+    let machine = CircuitBreakerMachine(settings, at: clock.nanoseconds, using: &jitter)
+    self.control = Mutex(Control(machine: machine, jitter: jitter))
+    self.change { _, _ in }
   }
 
   /// The state. An open circuit whose break is over says so until the next call asks.
@@ -59,7 +58,7 @@ public final class CircuitBreaker: Sendable {
   /// What it has seen so far.
   public var stats: CircuitBreakerStats {
     let now = self.clock.nanoseconds
-    return self.change { $0.stats(at: now) }
+    return self.change { machine, _ in machine.stats(at: now) }
   }
 
   /// The options; ``reconfigure(_:)`` replaces them.
@@ -72,7 +71,7 @@ public final class CircuitBreaker: Sendable {
   public func reconfigure(_ options: CircuitBreakerOptions) throws(InvalidOption) {
     try options.validate()
     let now = self.clock.nanoseconds
-    self.change { $0.reconfigure(CircuitBreakerSettings(options), at: now) }
+    self.change { machine, _ in machine.reconfigure(CircuitBreakerSettings(options), at: now) }
     self.tell(.reconfigured, at: now)
   }
 
@@ -109,7 +108,7 @@ public final class CircuitBreaker: Sendable {
   /// circuit it costs one load.
   func withdraw(_ ticket: CircuitTicket, at now: Int64) {
     guard ticket.generation != 0, !self.gate.admits(ticket) else { return }
-    self.change { $0.withdraw(ticket, at: now) }
+    self.change { machine, _ in machine.withdraw(ticket, at: now) }
   }
 
   /// ``settle(_:as:at:)`` now.
@@ -129,15 +128,16 @@ public final class CircuitBreaker: Sendable {
 
   @inline(never)
   private func ask(at now: Int64) -> CircuitAdmission {
-    let (admission, transition) = self.change { $0.admit(at: now) }
+    let (admission, transition) = self.change { machine, _ in machine.admit(at: now) }
     self.tell(transition, at: now)
     return admission
   }
 
   @inline(never)
   private func report(_ ticket: CircuitTicket, as verdict: Verdict, at now: Int64) {
-    var generator = self.random
-    let transition = self.change { $0.settle(ticket, as: verdict, at: now, using: &generator) }
+    let transition = self.change { machine, jitter in
+      machine.settle(ticket, as: verdict, at: now, using: &jitter)
+    }
     self.tell(transition, at: now)
   }
 
@@ -158,19 +158,21 @@ public final class CircuitBreaker: Sendable {
 
   private func take(_ control: CircuitBreakerMachine.Control) {
     let now = self.clock.nanoseconds
-    self.tell(self.change { $0.take(control, at: now) }, at: now)
+    self.tell(self.change { machine, _ in machine.take(control, at: now) }, at: now)
   }
 
   // MARK: - The one door to the machine
 
-  private func change<Result>(_ body: (inout CircuitBreakerMachine) -> Result) -> Result {
+  private func change<Result>(_ body: (inout CircuitBreakerMachine, inout JitterGenerator) -> Result)
+    -> Result
+  {
     self.control.withLock { control in
       switch control.counting {
       case .nothing: break
       case .successes: control.machine.countSuccesses(self.gate.recall())
       case .rejections: control.machine.countRejections(self.gate.recall())
       }
-      let result = body(&control.machine)
+      let result = body(&control.machine, &control.jitter)
       control.number = control.number == .max ? 1 : control.number + 1
       control.counting = self.gate.post(
         control.machine.standing,

@@ -73,7 +73,7 @@ import Testing
     if options.initialState == .recovering, options.recovery == nil { options.initialState = .open }
     let failureShare = [2, 4, 10, 1_000].randomElement(using: &generator) ?? 2
 
-    let jitter = generator.split()
+    var jitter = generator.split()
     let clock = VirtualClock()
     var now = clock.policyClock.nanoseconds
     let breaker = try CircuitBreaker(
@@ -82,7 +82,8 @@ import Testing
       clock: clock.policyClock,
       random: RandomSource(jitter)
     )
-    var model = NaiveCircuit(options, at: now, generator: jitter)
+    // The breaker's own generator is of the same kind, seeded with the first number of the source.
+    var model = NaiveCircuit(options, at: now, generator: jitter.split())
     let transitions = Transitions()
     breaker.events.addObserver(transitions)
     var underWay: [(CircuitTicket, NaiveCircuit.Ticket)] = []

@@ -169,6 +169,40 @@ private struct Unreachable: Error, Equatable {}
     #expect(events[1].instant == refused)
   }
 
+  /// Reads the breaker whenever a number is drawn.
+  private struct ReadingGenerator: RandomNumberGenerator {
+    final class Reader: Sendable {
+      let breaker = Mutex<CircuitBreaker?>(nil)
+      let draws = Atomic(0)
+    }
+
+    let reader: Reader
+
+    func next() -> UInt64 {
+      self.reader.draws.wrappingAdd(1, ordering: .relaxed)
+      _ = self.reader.breaker.withLock { $0 }?.stats
+      return 7
+    }
+  }
+
+  @Test func `No generator of the user's runs under its lock`() throws {
+    let reader = ReadingGenerator.Reader()
+    let breaker = try CircuitBreaker(
+      name: "votes",
+      options: CircuitBreakerOptions(
+        consecutiveFailures: 1,
+        breakDuration: Backoff(base: .seconds(1), maximum: .seconds(9), jitter: .full)
+      ),
+      clock: self.clock.policyClock,
+      random: RandomSource(ReadingGenerator(reader: reader))
+    )
+    reader.breaker.withLock { $0 = breaker }
+    try breaker.allow().settle(as: .failure)
+    #expect(breaker.state == .open)
+    #expect(reader.draws.load(ordering: .relaxed) == 1)
+    reader.breaker.withLock { $0 = nil }
+  }
+
   @Test func `An observer may use the breaker that tells it`() async throws {
     final class Resetting: PolicyObserver {
       let breaker: CircuitBreaker
@@ -233,6 +267,6 @@ private struct Unreachable: Error, Equatable {}
   @Test func `Ten buckets fit into a kilobyte`() throws {
     // The instance, its events and its buckets, with what the allocator adds.
     let size = MemoryLayout<CircuitBreakerMachine>.size + MemoryLayout<CircuitGate>.size
-    #expect(size + 10 * MemoryLayout<RollingWindow.Bucket>.size + 160 <= 1024)
+    #expect(size + MemoryLayout<JitterGenerator>.size + 10 * MemoryLayout<RollingWindow.Bucket>.size + 160 <= 1024)
   }
 }
