@@ -108,7 +108,7 @@ public final class CircuitBreaker: Sendable {
   /// circuit it costs one load.
   func withdraw(_ ticket: CircuitTicket, at now: Int64) {
     guard ticket.generation != 0, !self.gate.admits(ticket) else { return }
-    self.change { machine, _ in machine.withdraw(ticket, at: now) }
+    self.change { machine, _ in machine.withdraw(ticket) }
   }
 
   /// ``settle(_:as:at:)`` now.
@@ -128,7 +128,9 @@ public final class CircuitBreaker: Sendable {
 
   @inline(never)
   private func ask(at now: Int64) -> CircuitAdmission {
-    let (admission, transition) = self.change { machine, _ in machine.admit(at: now) }
+    let (admission, transition) = self.change { machine, jitter in
+      machine.admit(at: now, using: &jitter)
+    }
     self.tell(transition, at: now)
     return admission
   }

@@ -105,12 +105,15 @@ struct CircuitBreakerMachine: Sendable {
 
 extension CircuitBreakerMachine {
   /// A call wants to start.
-  mutating func admit(at now: Int64) -> (admission: CircuitAdmission, transition: CircuitTransition?) {
+  mutating func admit(
+    at now: Int64,
+    using generator: inout some RandomNumberGenerator
+  ) -> (admission: CircuitAdmission, transition: CircuitTransition?) {
     switch self.control {
     case .automatic:
-      return self.decide(at: now)
+      return self.decide(at: now, using: &generator)
     case .metricsOnly:
-      guard case (.admitted(let ticket), let transition) = self.decide(at: now) else {
+      guard case (.admitted(let ticket), let transition) = self.decide(at: now, using: &generator) else {
         return (.admitted(.uncounted(at: now)), nil)
       }
       return (.admitted(ticket), transition)
@@ -121,7 +124,10 @@ extension CircuitBreakerMachine {
     }
   }
 
-  private mutating func decide(at now: Int64) -> (CircuitAdmission, CircuitTransition?) {
+  private mutating func decide(
+    at now: Int64,
+    using generator: inout some RandomNumberGenerator
+  ) -> (CircuitAdmission, CircuitTransition?) {
     switch self.phase {
     case .closed:
       return (self.admitted(at: now), nil)
@@ -132,7 +138,10 @@ extension CircuitBreakerMachine {
       let transition = self.enter(.halfOpen, because: .breakOver)
       return (self.probe(at: now), transition)
     case .halfOpen:
-      return (self.probe(at: now), nil)
+      self.probes.expire(at: now)
+      guard self.haveProbesFailed else { return (self.probe(at: now), nil) }
+      let transition = self.open(because: .probeFailed, at: now, using: &generator)
+      return (self.refuse(.circuitOpen, retryAfter: self.retryAfter(at: now) ?? 0, at: now), transition)
     case .recovering(let start, let credit):
       let elapsed = max(now.saturatingSubtracting(start), 0)
       guard elapsed < self.settings.recoveryNanoseconds else {
@@ -147,7 +156,6 @@ extension CircuitBreakerMachine {
   }
 
   private mutating func probe(at now: Int64) -> CircuitAdmission {
-    self.probes.reclaim(at: now)
     guard let number = self.probes.take(at: now, under: self.settings) else {
       return self.refuse(.probesExhausted, at: now)
     }
@@ -198,11 +206,10 @@ extension CircuitBreakerMachine {
   }
 
   /// A call that was admitted is not made after all: another policy refused it. All is as if it had not asked.
-  mutating func withdraw(_ ticket: CircuitTicket, at now: Int64) {
+  mutating func withdraw(_ ticket: CircuitTicket) {
     guard ticket.generation == self.generation else { return }
     switch self.phase {
     case .halfOpen:
-      self.probes.reclaim(at: now)
       _ = self.probes.settle(ticket.probe, as: .neutral)
     case .recovering(let start, let credit):
       self.phase = .recovering(since: start, credit: credit + CircuitBreakerSettings.wholeShare)
@@ -218,15 +225,15 @@ extension CircuitBreakerMachine {
     at now: Int64,
     using generator: inout some RandomNumberGenerator
   ) -> CircuitTransition? {
-    self.probes.reclaim(at: now)
+    self.probes.expire(at: now)
     // A slow probe shows that what opened the circuit is still there.
     let counted = verdict == .success && isSlow ? .failure : verdict
-    guard self.probes.settle(number, as: counted) else {
+    if self.probes.settle(number, as: counted) {
+      self.count(verdict, isSlow: isSlow)
+    } else {
       self.totals.stale += 1
-      return nil
     }
-    self.count(verdict, isSlow: isSlow)
-    if self.probes.failed > self.settings.toleratedProbeFailures {
+    if self.haveProbesFailed {
       return self.open(because: .probeFailed, at: now, using: &generator)
     }
     guard self.probes.succeeded >= self.settings.successThreshold else { return nil }
@@ -234,6 +241,9 @@ extension CircuitBreakerMachine {
     guard self.settings.hasRecovery else { return self.close(because: .probesSucceeded) }
     return self.enter(self.recovering(since: now), because: .probesSucceeded)
   }
+
+  /// Whether more probes failed than leave the success threshold in reach.
+  private var haveProbesFailed: Bool { self.probes.failed > self.settings.toleratedProbeFailures }
 
   private mutating func count(_ verdict: Verdict, isSlow: Bool) {
     switch verdict {

@@ -33,8 +33,8 @@ public struct CircuitBreakerOptions: Hashable, Sendable {
   public var probeLimit: Int?
   /// How many probes may be under way at once. 1 to 1,000; `nil`, the default, is as many as there may be in all.
   public var concurrentProbes: Int?
-  /// A probe that has not settled after this long gives its place back, and its outcome no longer counts. 1 ms to ten
-  /// years; 30 s by default. Should be longer than the call's own timeout.
+  /// A probe that has not settled after this long counts as failed, and its outcome no longer counts. 1 ms to ten years;
+  /// 30 s by default. Should be longer than the call's own timeout.
   public var probeLease: Duration
   /// How a circuit whose probes succeeded comes back: `nil`, the default, is all at once.
   public var recovery: RecoveryRamp?

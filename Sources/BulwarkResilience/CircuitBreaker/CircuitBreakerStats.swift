@@ -28,7 +28,7 @@ public struct CircuitBreakerStats: Hashable, Sendable, Codable {
     /// Outcomes that said nothing.
     public var neutral: UInt64 = 0
     /// Outcomes that came too late to count: the circuit had changed its state since the call was admitted, or the
-    /// probe had lost its place.
+    /// probe's lease had run out.
     public var stale: UInt64 = 0
     /// Calls that were refused, or in metrics-only mode would have been.
     public var rejections: UInt64 = 0

@@ -12,7 +12,7 @@ struct CircuitProbes: Hashable, Sendable {
 
   var underWayCount: UInt16 { UInt16(clamping: self.underWay.count) }
 
-  /// When the first of those under way loses its place; `nil` if there is none.
+  /// When the lease of the first of those under way runs out; `nil` if there is none.
   var nextLeaseEnd: Int64? { self.underWay.map(\.leaseEnd).min() }
 
   /// Whether another probe would be admitted now.
@@ -21,9 +21,12 @@ struct CircuitProbes: Hashable, Sendable {
       && self.succeeded + self.failed + self.underWayCount < settings.probeLimit
   }
 
-  /// Takes the places of those back that have held them for too long.
-  mutating func reclaim(at now: Int64) {
+  /// Counts those as failed whose lease has run out. Their places alone would not do: a callee that hangs would be sent
+  /// new probes for ever, while those before are still under way.
+  mutating func expire(at now: Int64) {
+    let before = self.underWay.count
     self.underWay.removeAll { $0.leaseEnd <= now }
+    self.failed += UInt16(clamping: before - self.underWay.count)
   }
 
   /// Gives a place to another probe.
@@ -40,7 +43,7 @@ struct CircuitProbes: Hashable, Sendable {
 
   /// Counts a probe's outcome; a neutral one gives the place back as if nothing had been.
   ///
-  /// - Returns: Whether this probe still had its place.
+  /// - Returns: Whether this probe was still under way.
   mutating func settle(_ number: UInt32, as verdict: Verdict) -> Bool {
     guard let index = self.underWay.firstIndex(where: { $0.number == number }) else { return false }
     self.underWay.swapAt(index, self.underWay.count - 1)

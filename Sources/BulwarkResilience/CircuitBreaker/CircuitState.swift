@@ -30,7 +30,7 @@ public struct CircuitTransition: Hashable, Sendable, Codable {
     case breakOver
     /// Enough probes succeeded.
     case probesSucceeded
-    /// More probes failed than the success threshold leaves room for.
+    /// More probes failed, or did not settle within their lease, than the success threshold leaves room for.
     case probeFailed
     /// The whole share passes again.
     case recovered

@@ -59,8 +59,25 @@ private struct Unreachable: Error {}
     #expect(self.ticket(breaker) != nil)
     #expect(self.ticket(breaker) == nil)
     self.clock.advance(by: .seconds(30))
+    #expect(self.ticket(breaker) == nil)
+    #expect(breaker.state == .open)
+    self.clock.advance(by: .seconds(60))
     try breaker.allow().settle(as: .success)
     #expect(breaker.state == .closed)
+  }
+
+  @Test func `A callee that hangs is sent ever fewer probes, not as many again and again (resilience4j 935)`()
+    throws
+  {
+    let breaker = try self.halfOpen(CircuitBreakerOptions(successThreshold: 5))
+    var sent = 0
+    for _ in 0..<3_600 {
+      for _ in 0..<10 where self.ticket(breaker) != nil { sent += 1 }
+      self.clock.advance(by: .seconds(1))
+    }
+    // After 30, 120, 270, 540, 1050 s, and from then on every 630 s.
+    #expect(breaker.stats.totals.openings == 9)
+    #expect(sent == 5 * 9)
   }
 
   @Test func `Asking whether it would admit takes no place (resilience4j 858)`() throws {

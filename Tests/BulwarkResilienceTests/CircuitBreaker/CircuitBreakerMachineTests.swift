@@ -17,7 +17,7 @@ private struct Rig {
   }
 
   mutating func admit() -> (admission: CircuitAdmission, transition: CircuitTransition?) {
-    self.machine.admit(at: self.now)
+    self.machine.admit(at: self.now, using: &self.generator)
   }
 
   /// A ticket, or nil for a refusal.
@@ -265,18 +265,39 @@ private struct Rig {
     #expect(rig.call(.success)?.to == .closed)
   }
 
-  @Test func `A probe that never settles gives its place back when its lease is over`() {
+  @Test func `A probe that never settles counts as failed when its lease is over`() {
     var rig = Rig(CircuitBreakerOptions(successThreshold: 1, probeLease: .seconds(30)))
     rig.tripAndWait()
     let lost = rig.ticket()
     rig.now += 30 * second - 1
     #expect(rig.refusal() == Refusal(.probesExhausted))
     rig.now += 1
-    let next = rig.ticket()
-    #expect(next != nil)
-    #expect(rig.settle(lost, .failure) == nil, "it has lost its vote with its place")
-    #expect(rig.machine.totals.stale == 1)
-    #expect(rig.settle(next, .success)?.to == .closed)
+    let (admission, transition) = rig.admit()
+    #expect(admission == .refused(Refusal(.circuitOpen, retryAfter: 120 * second)))
+    #expect(transition?.cause == .probeFailed && transition?.breakDuration == .seconds(120))
+    #expect(rig.settle(lost, .success) == nil, "its vote is cast")
+    #expect(rig.machine.totals.stale == 1 && rig.machine.totals.openings == 2)
+    #expect(rig.machine.totals.failures == 10, "nothing is known of how it ended")
+  }
+
+  @Test func `A probe that never settles is one of those that may fail`() {
+    var rig = Rig(CircuitBreakerOptions(successThreshold: 1, probeLimit: 2, concurrentProbes: 1))
+    rig.tripAndWait()
+    #expect(rig.ticket() != nil)
+    rig.now += 30 * second
+    let second = rig.ticket()
+    #expect(second != nil && rig.machine.probes.failed == 1)
+    #expect(rig.settle(second, .success)?.to == .closed)
+  }
+
+  @Test func `What settles shows the circuit that another probe never did`() {
+    var rig = Rig(CircuitBreakerOptions(successThreshold: 2))
+    rig.tripAndWait()
+    #expect(rig.ticket() != nil)
+    rig.now += 20 * second
+    let later = rig.ticket()
+    rig.now += 20 * second
+    #expect(rig.settle(later, .success)?.cause == .probeFailed)
   }
 
   @Test func `A probe whose lease is over has no vote even if nobody took its place`() {
@@ -284,8 +305,8 @@ private struct Rig {
     rig.tripAndWait()
     let late = rig.ticket()
     rig.now += 31 * second
-    #expect(rig.settle(late, .success) == nil)
-    #expect(rig.machine.state == .halfOpen)
+    #expect(rig.settle(late, .success)?.cause == .probeFailed)
+    #expect(rig.machine.totals.stale == 1 && rig.machine.state == .open)
   }
 
   @Test func `A probe votes once`() {

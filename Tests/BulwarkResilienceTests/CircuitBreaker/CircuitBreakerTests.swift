@@ -267,6 +267,8 @@ private struct Unreachable: Error, Equatable {}
   @Test func `Ten buckets fit into a kilobyte`() throws {
     // The instance, its events and its buckets, with what the allocator adds.
     let size = MemoryLayout<CircuitBreakerMachine>.size + MemoryLayout<CircuitGate>.size
-    #expect(size + MemoryLayout<JitterGenerator>.size + 10 * MemoryLayout<RollingWindow.Bucket>.size + 160 <= 1024)
+    #expect(
+      size + MemoryLayout<JitterGenerator>.size + 10 * MemoryLayout<RollingWindow.Bucket>.size + 160 <= 1024
+    )
   }
 }

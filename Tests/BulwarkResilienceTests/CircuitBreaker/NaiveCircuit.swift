@@ -94,7 +94,11 @@ struct NaiveCircuit {
       self.enter(.halfOpen, .breakOver)
     }
     if self.phase == .halfOpen {
-      self.probes = self.probes.filter { $0.value > now }
+      self.expireProbes(at: now)
+      self.judgeProbes(at: now)
+      if self.phase == .open {
+        return .refused(self.refuse(.circuitOpen, retryAfter: self.breakEnd - now, at: now))
+      }
       let limit = self.options.probeLimit ?? self.options.successThreshold
       guard self.probes.count < min(self.options.concurrentProbes ?? limit, limit),
         self.probes.count + self.succeeded + self.failed < limit
@@ -137,9 +141,10 @@ struct NaiveCircuit {
     guard ticket.generation == self.generation else { return self.totals.stale += 1 }
     let slow = self.options.slowCallThreshold.map { now - ticket.start >= $0.wholeNanoseconds } ?? false
     if self.phase == .halfOpen {
-      guard let probe = ticket.probe, let leaseEnd = self.probes.removeValue(forKey: probe), leaseEnd > now
-      else {
-        return self.totals.stale += 1
+      self.expireProbes(at: now)
+      guard let probe = ticket.probe, self.probes.removeValue(forKey: probe) != nil else {
+        self.totals.stale += 1
+        return self.judgeProbes(at: now)
       }
       self.count(verdict, slow)
       switch verdict {
@@ -182,6 +187,12 @@ struct NaiveCircuit {
     if let limit = self.options.consecutiveFailures, self.inARow >= limit {
       self.open(.consecutiveFailures, at: now)
     }
+  }
+
+  private mutating func expireProbes(at now: Int64) {
+    let left = self.probes.filter { $0.value > now }
+    self.failed += self.probes.count - left.count
+    self.probes = left
   }
 
   private mutating func judgeProbes(at now: Int64) {
