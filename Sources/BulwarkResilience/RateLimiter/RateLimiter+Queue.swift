@@ -112,7 +112,8 @@ extension RateLimiter {
     do {
       try await self.clock.sleep(until: PolicyClock.Instant(nanoseconds: due))
     } catch {
-      return
+      // Cancelled, it has been replaced. Any other error is the clock's own: those who wait must not wait for ever.
+      if Task.isCancelled { return }
     }
     self.modify(at: self.clock.nanoseconds) { queue, _ in
       if queue.timer?.due == due { queue.timer = nil }

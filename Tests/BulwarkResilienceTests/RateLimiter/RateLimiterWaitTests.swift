@@ -290,6 +290,25 @@ import Testing
     #expect(limiter.stats.admitted == 0)
   }
 
+  @Test func `A sleep that fails strands nobody`() async throws {
+    struct Broken: Error {}
+    let base = self.clock.policyClock
+    let failures = Atomic(3)
+    let clock = PolicyClock(
+      now: { base.now },
+      sleep: { instant in
+        if failures.wrappingSubtract(1, ordering: .relaxed).newValue >= 0 { throw Broken() }
+        try await base.sleep(until: instant)
+      }
+    )
+    let options = RateLimiterOptions(rate: 1, burst: 1, queueLimit: 1, maximumWait: .seconds(5))
+    let limiter = try RateLimiter(name: "votes", options: options, clock: clock)
+    limiter.drain()
+    let tasks = await self.line(1, at: limiter)
+    await self.step()
+    #expect(await tasks[0].value == .granted)
+  }
+
   @Test func `A clock that goes back keeps them waiting, and loses none`() async throws {
     let limiter = try self.limiter(rate: 1)
     let tasks = await self.line(2, at: limiter)
