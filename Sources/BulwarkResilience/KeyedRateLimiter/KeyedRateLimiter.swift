@@ -143,11 +143,16 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
   /// The settings in force.
   public var options: KeyedRateLimiterOptions { self.settings.withLock { $0 } }
 
-  /// Replaces the settings. Each key keeps what it owes, counted in permits. The number of shards stays what it was.
+  /// Replaces the settings. Each key keeps what it owes, counted in permits.
   ///
-  /// - Throws: ``InvalidOption``; the settings then stay as they were.
+  /// The number of shards stays what it was: a limiter made for up to 1,024 keys has one lock, however many it is
+  /// allowed later, and one with 16 shards cannot be held to fewer than 16 keys.
+  ///
+  /// - Throws: ``InvalidOption``, also if `maximumKeys` is below the number of shards; the settings then stay as they
+  ///   were.
   public func reconfigure(_ options: KeyedRateLimiterOptions) throws(InvalidOption) {
     try options.validate()
+    try OptionCheck.integer("maximumKeys", options.maximumKeys, in: self.shardCount...10_000_000)
     let now = self.clock.nanoseconds
     self.settings.withLock { settings in
       settings = options
@@ -227,6 +232,6 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
   }
 
   private static func share(of keys: Int, at index: Int, among count: Int) -> Int {
-    max(keys / count + (index < keys % count ? 1 : 0), 1)
+    keys / count + (index < keys % count ? 1 : 0)
   }
 }

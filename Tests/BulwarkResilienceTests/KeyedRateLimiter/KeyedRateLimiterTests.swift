@@ -76,6 +76,15 @@ import Testing
     #expect(limiter.remaining(for: "a") == 2)
   }
 
+  @Test func `No change of settings lets more keys in than it says`() throws {
+    let limiter = try self.limiter(maximumKeys: 100_000)
+    #expect(throws: InvalidOption.self) { try limiter.reconfigure(KeyedRateLimiterOptions(maximumKeys: 15)) }
+    #expect(limiter.options.maximumKeys == 100_000)
+    try limiter.reconfigure(KeyedRateLimiterOptions(rate: 1, maximumKeys: 17))
+    for key in 0..<1_000 { _ = limiter.tryAcquire(for: "\(key)") }
+    #expect(limiter.stats.keys == 17)
+  }
+
   @Test(
     arguments: [
       ("rate", .init(rate: 0)), ("rate", .init(rate: .nan)), ("burst", .init(burst: 0)),
