@@ -64,7 +64,9 @@ public enum Admission: Sendable {
   /// call has its body, and its task.
   ///
   /// The wait ends early when its task is cancelled: the deadline has passed, or the client has gone. What it throws
-  /// is the call's status.
+  /// is the call's status. A call that ends before its task begins lets the closure go without running it: a place that
+  /// was reserved here is released by the `deinit` of an object that the closure holds. The gates after this one decide
+  /// at once, and hold what they give during the wait: let the one that waits be the last.
   case waiting(@Sendable () async throws(RPCError) -> (any AdmissionPermit)?)
   /// The call ends here, with this status. `grpc-retry-pushback-ms` in its metadata says when to come back.
   case rejected(RPCError)

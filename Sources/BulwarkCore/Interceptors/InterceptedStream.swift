@@ -73,7 +73,14 @@ final class InterceptedStream: ClientStream {
   private func begin(_ attempt: StreamAttempt) throws(RPCError) -> Int {
     let begun: Result<(Int, Bool, Resumptions), RPCError> = self.state.withLock { state in
       // The caller may have gone while the attempt was being made.
-      if let refusal = state.refusal { return .failure(refusal) }
+      if let refusal = state.refusal {
+        // A reader can take what an attempt left behind while the chain makes ready for another: then the error of
+        // the attempt stands.
+        if refusal == .alreadyCommitted, let ended = state.outcome, let error = ended {
+          return .failure(error)
+        }
+        return .failure(refusal)
+      }
       state.attempt = attempt
       state.number += 1
       state.transportEnd = nil

@@ -77,6 +77,8 @@ extension CallRequest {
     _ handler: (CallContext) async throws -> Answer
   ) async throws(RPCError) -> Answer {
     do {
+      // An interceptor that waited may have outlasted the call.
+      if let end = context.earlyEnd { throw end }
       let answer: Answer
       if self.isChanged {
         let derived = CallContext(context, metadata: self.metadata, deadline: self.deadline)

@@ -28,7 +28,7 @@ extension ServerChannelHandler {
     let waits = self.connection.takeWaits(of: call.id)
     self.start(call, RunningHandler()) {
       do {
-        if !waits.isEmpty { try await completion.waitForAdmission(waits) }
+        if !waits.isEmpty { try await completion.waitForAdmission(waits, of: call.context) }
         let response = try await CallContext.$current.withValue(call.context) {
           try await handler(message, call.context)
         }
@@ -61,7 +61,7 @@ extension ServerChannelHandler {
     let waits = self.connection.takeWaits(of: call.id)
     self.start(call, RunningHandler(requests: requests, responses: responses)) {
       do {
-        if !waits.isEmpty { try await completion.waitForAdmission(waits) }
+        if !waits.isEmpty { try await completion.waitForAdmission(waits, of: call.context) }
         try await CallContext.$current.withValue(call.context) {
           try await handler(requests, responses, call.context)
         }
@@ -153,12 +153,14 @@ private struct CallCompletion: Sendable {
   }
 
   /// Waits for what gates make the call wait for, as the first thing that its task does.
-  func waitForAdmission(_ waits: [AdmissionWait]) async throws {
+  func waitForAdmission(_ waits: [AdmissionWait], of context: CallContext) async throws {
     for wait in waits {
       if let permit = try await wait() { self.hold(permit) }
     }
     // Whoever waited past the deadline has been answered already, and its handler is not to begin.
     try Task.checkCancellation()
+    // The timer of a deadline that has just passed may be behind this task.
+    if let deadline = context.deadline, deadline <= .now() { throw RPCError.deadlineExceeded }
   }
 
   private func hold(_ permit: any AdmissionPermit) {

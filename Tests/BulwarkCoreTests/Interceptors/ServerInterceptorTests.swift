@@ -60,6 +60,26 @@ import Testing
     return sink.texts
   }
 
+  @Test func aHandlerIsNotStartedForACallThatEndedWhileAnInterceptorWaited() async throws {
+    let started = Notes()
+    let context = self.context(.unary)
+    let registry = self.registry(
+      [
+        Around { (request, next) throws(RPCError) in
+          context.end(RPCError(code: .deadlineExceeded, message: "late"))
+          return try await next(request)
+        }
+      ],
+      unary: { text, _ in
+        started.add(text)
+        return text
+      }
+    )
+    let error = await #expect(throws: RPCError.self) { try await self.call(registry, "late", context) }
+    #expect(error?.code == .deadlineExceeded)
+    #expect(started.all.isEmpty)
+  }
+
   @Test func theFirstOfALevelIsTheOutermostAndTheLevelsFollowEachOther() async throws {
     let notes = Notes()
     let registry = self.registry([
