@@ -125,7 +125,8 @@ struct BulkheadMachine<Waiter: Sendable>: Sendable {
       self.admit(weight)
       return .answered(.admitted)
     }
-    guard self.makeRoom(for: priority, &settled) else {
+    // Who may not wait takes nobody's place.
+    guard self.options.maximumWait != .zero, self.makeRoom(for: priority, &settled) else {
       return .answered(.refused(self.refuse(.bulkheadFull)))
     }
     let limit = self.options.maximumWait.map { now.saturatingAdding($0.wholeNanoseconds) }

@@ -3,6 +3,15 @@ import Testing
 @testable import BulwarkResilience
 
 @Suite struct BulkheadMachineTests {
+  @Test func `A caller who may not wait is refused at once, and takes nobody's place`() {
+    var harness = BulkheadHarness(maximum: 1, queueLimit: 1)
+    #expect(harness.acquire(1) == [.admitted(1)])
+    #expect(harness.acquire(2, .low) == [])
+    _ = harness.reconfigure { $0.maximumWait = .zero }
+    #expect(harness.acquire(3, .high) == [.refused(3, .bulkheadFull)])
+    #expect(harness.release() == [.admitted(2)])
+  }
+
   @Test func `Permits are given while there are any, then callers wait in the order in which they came`() {
     var bulkhead = BulkheadHarness(maximum: 2)
     #expect(bulkhead.acquire(1) == [.admitted(1)])
