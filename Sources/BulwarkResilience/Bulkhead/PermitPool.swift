@@ -88,8 +88,8 @@ struct PermitPool: ~Copyable, Sendable {
         ordering: .acquiringAndReleasing
       )
       if swap.exchanged { return true }
+      Self.noteCollision(swap.original, insteadOf: bits)
       bits = swap.original
-      Stripe.collided()
     }
     return false
   }
@@ -162,8 +162,8 @@ struct PermitPool: ~Copyable, Sendable {
         ordering: .acquiringAndReleasing
       )
       if swap.exchanged { return true }
+      Self.noteCollision(swap.original, insteadOf: bits)
       bits = swap.original
-      Stripe.collided()
     }
     return false
   }
@@ -178,6 +178,13 @@ struct PermitPool: ~Copyable, Sendable {
     return false
   }
 
+  /// Tells the stripes of a thread that came in between: a weak exchange may also fail for nothing, or find that the word
+  /// was opened or closed under the lock.
+  @inline(__always)
+  private static func noteCollision(_ found: UInt64, insteadOf expected: UInt64) {
+    if found != expected, (found ^ expected) & Self.closed == 0 { Stripe.collided() }
+  }
+
   private func countRefusal() -> Bool {
     let own = Self.index(Stripe.current)
     var bits = self.words[own].bits.load(ordering: .relaxed)
@@ -188,8 +195,8 @@ struct PermitPool: ~Copyable, Sendable {
         ordering: .relaxed
       )
       if swap.exchanged { return true }
+      Self.noteCollision(swap.original, insteadOf: bits)
       bits = swap.original
-      Stripe.collided()
     }
     return false
   }
