@@ -65,7 +65,8 @@ public final class CircuitBreaker: Sendable {
   public var options: CircuitBreakerOptions { self.control.withLock { $0.machine.settings.options } }
 
   /// Replaces the options under way. The state stays, and so do the counts, as far as the new window reaches back. A
-  /// break that has begun keeps its length, and a half-open circuit starts with its probes anew.
+  /// break that has begun keeps its length, and a half-open circuit starts with its probes anew. Lower thresholds are
+  /// looked at as the next outcome is settled, even if what is counted reaches them already.
   ///
   /// - Throws: ``InvalidOption`` for the first option that is out of range; then nothing is changed.
   public func reconfigure(_ options: CircuitBreakerOptions) throws(InvalidOption) {
