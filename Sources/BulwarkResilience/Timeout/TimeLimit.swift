@@ -22,7 +22,8 @@ func cancelling<Value, Failure: Error>(
       // Started right here: an operation that is done without being suspended changes no thread, and has no timer.
       group.addImmediateTask {
         await perform(operation, isolation: isolation, into: &outcome)
-        end.answer(true)
+        // Unless the timer has decided already, the clock does: an operation that was never suspended gave it no chance.
+        end.answer(clock.nanoseconds < deadline)
       }
       let isInTime = await end.wait(until: deadline, on: clock) { withdrawal in
         // The caller's own cancellation has reached the operation by itself.

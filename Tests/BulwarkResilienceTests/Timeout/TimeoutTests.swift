@@ -26,6 +26,15 @@ import Testing
     #expect(self.clock.sleeperCount == 0)
   }
 
+  @Test func `What was done too late is no answer, although nothing could cancel it`() async throws {
+    let timeout = try self.timeout()
+    let error = await #expect(throws: PolicyError<Never>.self) {
+      try await timeout.run { self.clock.advance(by: .seconds(1)) }
+    }
+    #expect(error == .timedOut(TimedOut(policy: "attempt", limit: .seconds(1))))
+    #expect(timeout.stats.timedOut == 1)
+  }
+
   @Test func `At its limit the operation is cancelled`() async throws {
     let timeout = try self.timeout()
     let stream = timeout.events.stream()
