@@ -114,9 +114,9 @@ extension ResilienceStack {
     self.circuitBreaker?.settle(ticket, as: verdict, at: self.clock.nanoseconds)
   }
 
-  /// The refusal of an attempt that would begin at its deadline or later.
-  var tooLate: Rejection {
-    let name = self.timeout?.name ?? self.attemptTimeout?.name ?? ""
+  /// The refusal of an attempt that would begin at its deadline or later: the caller's own, if no timeout set it.
+  private var tooLate: Rejection {
+    let name = self.timeout?.name ?? self.attemptTimeout?.name ?? "deadline"
     return Rejection(kind: .timeout, policy: name, reason: .deadline)
   }
 

@@ -225,7 +225,7 @@ struct StackBench {
         try await bench.stack.run(deadline: deadline) { ran += 1 }
       }
       guard case .rejected(let rejection) = error else { Issue.record("another end"); return }
-      #expect(rejection.reason == .deadline)
+      #expect(rejection.reason == .deadline && rejection.policy == "deadline")
     }
     #expect(ran == 0)
     #expect(bench.limiter.remaining == 1000 && bench.bulkhead.stats.admitted == 0)
