@@ -330,7 +330,8 @@ def test_a_stream_into_a_closed_window_suspends_its_handler(victim):
     with victim.connect() as attacker:
         attacker.send(raw_frame(SETTINGS, 0, 0, struct.pack(">HI", 4, 0)))
         headers = headers_with((":path", "/bench.Echo/ServerStream"), ("x-bench-messages", "100000"))
-        payload = b"\n\x80\x80\x04" + bytes(65_536)
+        # The whole message fits into the 65,535 bytes that a client may send before it has seen the server's SETTINGS.
+        payload = b"\n\xe0\xd4\x03" + bytes(60_000)
         attacker.send(attacker.request(headers, None, end=False))
         for at in range(0, len(payload) + 5, 16_000):
             piece = message(payload)[at : at + 16_000]
