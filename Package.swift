@@ -92,9 +92,19 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
+    // Joins the two: the policies of each RPC method.
+    .target(
+      name: "BulwarkInterceptors",
+      dependencies: ["BulwarkCore", "BulwarkResilience", "BulwarkProtobuf", nioCore],
+      swiftSettings: settings
+    ),
+
     .target(
       name: "Bulwark",
-      dependencies: ["BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf"],
+      dependencies: [
+        "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf",
+        "BulwarkResilience", "BulwarkInterceptors",
+      ],
       swiftSettings: settings
     ),
 
@@ -201,6 +211,14 @@ let package = Package(
     .testTarget(
       name: "BulwarkResilienceTests",
       dependencies: ["BulwarkResilience", "BulwarkTestKit", "BulwarkCore"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkInterceptorsTests",
+      dependencies: [
+        "BulwarkInterceptors", "BulwarkCore", "BulwarkResilience", "BulwarkTestKit", "BulwarkWire",
+        "BulwarkHTTP2", nioCore,
+      ],
       swiftSettings: settings
     ),
     .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),

@@ -1,6 +1,8 @@
 // The umbrella: what a user imports. The wire and HTTP/2 come along for the limits that a configuration is made of.
 @_exported import BulwarkCore
 @_exported import BulwarkHTTP2
+@_exported import BulwarkInterceptors
 @_exported import BulwarkProtobuf
+@_exported import BulwarkResilience
 @_exported import BulwarkTransport
 @_exported import BulwarkWire
