@@ -15,7 +15,8 @@ public final class Bulkhead: Sendable {
   /// Tells of each rejection and reconfiguration.
   public let events: PolicyEvents
 
-  let clock: PolicyClock
+  /// What it measures time with.
+  package let clock: PolicyClock
   private let core: BulkheadCore
   private let anchors: InlineArray<4, BulkheadPermit.Anchor>
 
@@ -127,24 +128,26 @@ public final class Bulkhead: Sendable {
 
   // MARK: - For policies that are built from this one
 
-  /// Takes permits now, or says why not. Who gets them owes one ``release(weight:)`` of the same weight.
+  /// Takes permits now, or says why not, and tells the listeners of a refusal. Who gets them owes one
+  /// ``release(weight:)`` of the same weight. Neither locks nor allocates while permits are free, or none is.
   @usableFromInline
-  func take(weight: Int) -> Refusal? {
+  package func take(weight: Int) -> Refusal? {
     let weight = max(weight, 1)
     if self.core.takeFromPool(weight) { return nil }
     guard let refusal = self.core.take(weight) else { return nil }
     return self.tell(refusal)
   }
 
-  /// Takes permits without a lock; what `false` means, only the other two tell.
+  /// Takes permits without a lock. Who gets them owes one ``release(weight:)`` of the same weight; what `false` means, only
+  /// the others tell.
   @usableFromInline
-  func takeIfFree(weight: Int) -> Bool {
+  package func takeIfFree(weight: Int) -> Bool {
     self.core.takeFromPool(max(weight, 1))
   }
 
   /// Takes permits, after a wait if need be. Who gets them owes one ``release(weight:)`` of the same weight.
   @usableFromInline
-  func acquire(weight: Int, _ priority: BulkheadPriority, deadline: Int64?) async -> BulkheadAnswer {
+  package func acquire(weight: Int, _ priority: BulkheadPriority, deadline: Int64?) async -> BulkheadAnswer {
     let weight = max(weight, 1)
     if let deadline, deadline <= self.clock.nanoseconds {
       return .refused(self.tell(self.core.refuse(.deadline)))
@@ -155,9 +158,9 @@ public final class Bulkhead: Sendable {
     return answer
   }
 
-  /// Gives permits back.
+  /// Gives permits back, once for each time they were taken.
   @usableFromInline
-  func release(weight: Int) {
+  package func release(weight: Int) {
     self.core.release(max(weight, 1))
   }
 

@@ -2,7 +2,7 @@ import Synchronization
 
 /// What a bulkhead answers to a caller, once.
 @usableFromInline
-enum BulkheadAnswer: Hashable, Sendable {
+package enum BulkheadAnswer: Hashable, Sendable {
   /// The permits are the caller's, who releases them once.
   case admitted
   /// No permits.
