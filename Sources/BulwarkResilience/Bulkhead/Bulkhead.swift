@@ -15,8 +15,9 @@ public final class Bulkhead: Sendable {
   /// Tells of each rejection and reconfiguration.
   public let events: PolicyEvents
 
-  let clock: PolicyClock
-  private let core: BulkheadCore
+  /// What it measures time with.
+  package let clock: PolicyClock
+  let core: BulkheadCore
   private let anchors: InlineArray<4, BulkheadPermit.Anchor>
 
   /// A bulkhead whose permits are all free.
@@ -127,41 +128,70 @@ public final class Bulkhead: Sendable {
 
   // MARK: - For policies that are built from this one
 
-  /// Takes permits now, or says why not. Who gets them owes one ``release(weight:)`` of the same weight.
+  /// Takes permits now, or says why not, and tells the listeners of a refusal. Who gets them owes one
+  /// ``release(weight:)`` of the same weight. Neither locks nor allocates while permits are free, or none is.
   @usableFromInline
-  func take(weight: Int) -> Refusal? {
+  package func take(weight: Int) -> Refusal? {
     let weight = max(weight, 1)
     if self.core.takeFromPool(weight) { return nil }
     guard let refusal = self.core.take(weight) else { return nil }
     return self.tell(refusal)
   }
 
-  /// Takes permits without a lock; what `false` means, only the other two tell.
+  /// Takes permits without a lock. Who gets them owes one ``release(weight:)`` of the same weight; what `false` means, only
+  /// the others tell.
   @usableFromInline
-  func takeIfFree(weight: Int) -> Bool {
+  package func takeIfFree(weight: Int) -> Bool {
     self.core.takeFromPool(max(weight, 1))
+  }
+
+  /// Refuses a caller who would wait, without a lock, if no permit is free and nobody may wait; `nil` says nothing.
+  func refuseIfHopeless(weight: Int) -> Refusal? {
+    self.core.refuseWaiting(max(weight, 1)).map { self.tell($0) }
   }
 
   /// Takes permits, after a wait if need be. Who gets them owes one ``release(weight:)`` of the same weight.
   @usableFromInline
-  func acquire(weight: Int, _ priority: BulkheadPriority, deadline: Int64?) async -> BulkheadAnswer {
+  package func acquire(weight: Int, _ priority: BulkheadPriority, deadline: Int64?) async -> BulkheadAnswer {
+    switch self.reserve(weight: weight, priority: priority, deadline: deadline) {
+    case .admitted: return .admitted
+    case .refused(let refusal): return .refused(refusal)
+    case .queued(let place): return await place.wait()
+    }
+  }
+
+  /// Takes permits, or a place in the queue, or refuses, at once: so the order and the bound of the queue are decided
+  /// here, and what comes of a place may be waited for later. Neither locks nor allocates while permits are free.
+  ///
+  /// - Parameters:
+  ///   - weight: How many permits it takes; less than one counts as one.
+  ///   - priority: The rank in the queue.
+  ///   - deadline: When the place is lost, in nanoseconds of the bulkhead's ``clock``.
+  package func reserve(
+    weight: Int = 1,
+    priority: BulkheadPriority = .normal,
+    deadline: Int64? = nil
+  ) -> BulkheadReservation {
     let weight = max(weight, 1)
     if let deadline, deadline <= self.clock.nanoseconds {
       return .refused(self.tell(self.core.refuse(.deadline)))
     }
     if self.core.takeFromPool(weight) { return .admitted }
-    let answer = await self.core.acquire(weight, priority, deadline: deadline)
-    if case .refused(let refusal) = answer { return .refused(self.tell(refusal)) }
-    return answer
+    switch self.core.reserve(weight, priority, deadline: deadline) {
+    case .admitted: return .admitted
+    case .refused(let refusal): return .refused(self.tell(refusal))
+    case .waits(let entry): return .queued(BulkheadPlace(in: self, entry))
+    }
   }
 
-  /// Gives permits back.
+  /// Gives permits back, once for each time they were taken.
   @usableFromInline
-  func release(weight: Int) {
+  package func release(weight: Int) {
     self.core.release(max(weight, 1))
   }
 
-  private func tell(_ refusal: Refusal) -> Refusal {
+  @discardableResult
+  func tell(_ refusal: Refusal) -> Refusal {
     self.events.emit(self.event(.rejected(refusal.reason, retryAfter: nil)))
     return refusal
   }

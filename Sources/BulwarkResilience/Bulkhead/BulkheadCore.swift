@@ -2,7 +2,7 @@ import Synchronization
 
 /// What a bulkhead answers to a caller, once.
 @usableFromInline
-enum BulkheadAnswer: Hashable, Sendable {
+package enum BulkheadAnswer: Hashable, Sendable {
   /// The permits are the caller's, who releases them once.
   case admitted
   /// No permits.
@@ -13,7 +13,28 @@ enum BulkheadAnswer: Hashable, Sendable {
 
 /// The part of a bulkhead that permits keep alive: the pool that needs no lock, and the machine behind it that has one.
 final class BulkheadCore: Sendable {
-  typealias Machine = BulkheadMachine<Promise<BulkheadAnswer>>
+  typealias Machine = BulkheadMachine<Waiter>
+
+  /// One who waits, as the machine keeps it.
+  struct Waiter: Sendable {
+    let promise: Promise<BulkheadAnswer>
+    let weight: Int
+  }
+
+  /// A place in the queue.
+  struct Entry: Sendable {
+    let id: Machine.ID
+    let waiter: Waiter
+    /// When it leaves the queue unserved.
+    let limit: Int64?
+  }
+
+  /// What a caller gets who is ready to wait.
+  enum OnReserve {
+    case admitted
+    case refused(Refusal)
+    case waits(Entry)
+  }
 
   private struct State {
     var machine: Machine
@@ -63,23 +84,57 @@ final class BulkheadCore: Sendable {
     self.modify { machine, _ in machine.refuse(reason) }
   }
 
-  /// Takes permits, and waits for them if there is a place to wait in.
-  func acquire(_ weight: Int, _ priority: BulkheadPriority, deadline: Int64?) async -> BulkheadAnswer {
-    if self.pool.refuseWaiting(weight) { return .refused(Refusal(.bulkheadFull)) }
-    let promise = Promise<BulkheadAnswer>()
+  // MARK: - Those who wait
+
+  /// Refuses a caller who would wait, without the lock, if it is certain that this is of no use.
+  func refuseWaiting(_ weight: Int) -> Refusal? {
+    self.pool.refuseWaiting(weight) ? Refusal(.bulkheadFull) : nil
+  }
+
+  /// Takes permits, or a place in the queue if there is one.
+  func reserve(_ weight: Int, _ priority: BulkheadPriority, deadline: Int64?) -> OnReserve {
+    if let refusal = self.refuseWaiting(weight) { return .refused(refusal) }
+    let waiter = Waiter(promise: Promise(), weight: weight)
     let now = self.clock.nanoseconds
     let action = self.modify { machine, settled in
-      machine.acquire(weight, priority, deadline: deadline, at: now, as: promise, settled: &settled)
+      machine.acquire(weight, priority, deadline: deadline, at: now, as: waiter, settled: &settled)
     }
     switch action {
-    case .answered(let answer): return answer
-    case .waits(let id, let limit):
-      return await promise.wait(until: limit, on: self.clock) { why in
-        let now = self.clock.nanoseconds
-        self.modify { machine, settled in machine.withdraw(id, why, at: now, settled: &settled) }
-      }
+    case .admitted: return .admitted
+    case .refused(let refusal): return .refused(refusal)
+    case .waits(let id, let limit): return .waits(Entry(id: id, waiter: waiter, limit: limit))
     }
   }
+
+  /// Waits for what becomes of a place, once.
+  func wait(for entry: Entry) async -> BulkheadAnswer {
+    await entry.waiter.promise.wait(until: entry.limit, on: self.clock) { self.leave(entry, $0) }
+  }
+
+  /// Takes a place out of the queue, and tells it; nothing happens if it has been told before.
+  func leave(_ entry: Entry, _ why: Withdrawal = .cancellation) {
+    let now = self.clock.nanoseconds
+    self.modify { machine, settled in machine.withdraw(entry.id, why, at: now, settled: &settled) }
+  }
+
+  /// Gives back a place that nobody waits for and nobody will, or the permits that it was granted.
+  ///
+  /// - Returns: The refusal that it had met with by then.
+  func giveUp(_ entry: Entry) -> Refusal? {
+    // From here on a grant that is on its way is not accepted any more, and its giver takes it back.
+    if entry.waiter.promise.answer(.cancelled) {
+      self.leave(entry)
+      return nil
+    }
+    switch entry.waiter.promise.take() {
+    case .admitted: self.release(entry.waiter.weight)
+    case .refused(let refusal): return refusal
+    case .cancelled, nil: break
+    }
+    return nil
+  }
+
+  // MARK: - The whole
 
   var options: BulkheadOptions { self.state.withLock { $0.machine.options } }
 
@@ -113,7 +168,10 @@ final class BulkheadCore: Sendable {
       state.isPoolOpen = surplus != nil
       return (result, settled)
     }
-    for one in settled { one.waiter.answer(one.answer) }
+    for one in settled where !one.waiter.promise.answer(one.answer) && one.answer == .admitted {
+      // It was given up in the meantime.
+      self.release(one.waiter.weight)
+    }
     return result
   }
 

@@ -29,8 +29,10 @@ struct BulkheadMachine<Waiter: Sendable>: Sendable {
 
   /// What a caller gets who is ready to wait.
   enum OnAcquire {
-    /// Its permits, or a refusal, at once.
-    case answered(BulkheadAnswer)
+    /// Its permits.
+    case admitted
+    /// Neither permits nor a place.
+    case refused(Refusal)
     /// A place in the queue; it leaves at `limit`.
     case waits(ID, limit: Int64?)
   }
@@ -118,16 +120,16 @@ struct BulkheadMachine<Waiter: Sendable>: Sendable {
     as waiter: Waiter,
     settled: inout [Settled]
   ) -> OnAcquire {
-    if let reason = self.impossible(weight) { return .answered(.refused(self.refuse(reason))) }
-    if let deadline, deadline <= now { return .answered(.refused(self.refuse(.deadline))) }
+    if let reason = self.impossible(weight) { return .refused(self.refuse(reason)) }
+    if let deadline, deadline <= now { return .refused(self.refuse(.deadline)) }
     self.turn(at: now, &settled)
     if self.queue.count == 0, self.free >= weight {
       self.admit(weight)
-      return .answered(.admitted)
+      return .admitted
     }
     // Who may not wait takes nobody's place.
     guard self.options.maximumWait != .zero, self.makeRoom(for: priority, &settled) else {
-      return .answered(.refused(self.refuse(.bulkheadFull)))
+      return .refused(self.refuse(.bulkheadFull))
     }
     let limit = self.options.maximumWait.map { now.saturatingAdding($0.wholeNanoseconds) }
     let entry = BulkheadQueue.Entry(

@@ -47,7 +47,7 @@ public struct BulkheadStats: Hashable, Sendable, Codable {
   public var admitted: Int
   /// Callers that were refused, since the start.
   public var refused: Refused
-  /// Callers whose task was cancelled while they waited, since the start.
+  /// Callers who left the queue before their turn, most of them because their task was cancelled, since the start.
   public var cancelled: Int
   /// Whether the queue is overloaded; always false under ``BulkheadDiscipline/fifo``.
   public var isOverloaded: Bool

@@ -21,7 +21,8 @@ public final class CircuitBreaker: Sendable {
   public let name: String
   /// Its transitions and rejections.
   public let events: PolicyEvents
-  let clock: PolicyClock
+  /// What it measures time with.
+  package let clock: PolicyClock
   // Behind all that is public: see the layout of classes with atomics.
   private let gate: CircuitGate
   private let control: Mutex<Control>
@@ -78,9 +79,14 @@ public final class CircuitBreaker: Sendable {
 
   // MARK: - Calls
 
-  /// A call wants to start.
+  /// A call wants to start. Whoever is admitted owes one ``settle(_:as:at:)``, or ``withdraw(_:at:)``, of the ticket; a
+  /// refusal has been told to the listeners.
+  ///
+  /// In a closed circuit it neither locks nor allocates.
+  ///
+  /// - Parameter now: The present on the breaker's ``clock``, in nanoseconds.
   @inline(__always)
-  func admit(at now: Int64) -> CircuitAdmission {
+  package func admit(at now: Int64) -> CircuitAdmission {
     let admission = self.gate.admit(at: now) ?? self.ask(at: now)
     if case .refused(let refusal) = admission {
       self.tell(.rejected(refusal.reason, retryAfter: refusal.retryAfterDuration), at: now)
@@ -89,8 +95,10 @@ public final class CircuitBreaker: Sendable {
   }
 
   /// A call that was admitted has ended. Each ticket is settled once.
+  ///
+  /// - Parameter now: The present on the breaker's ``clock``, in nanoseconds.
   @inline(__always)
-  func settle(_ ticket: CircuitTicket, as verdict: Verdict, at now: Int64) {
+  package func settle(_ ticket: CircuitTicket, as verdict: Verdict, at now: Int64) {
     if verdict == .success, self.gate.settleSuccess(ticket, at: now) { return }
     guard ticket.generation != 0 else { return }
     self.report(ticket, as: verdict, at: now)
@@ -105,9 +113,11 @@ public final class CircuitBreaker: Sendable {
     }
   }
 
-  /// A call that was admitted is not made after all. Unlike a neutral outcome it is counted nowhere, and in a closed
-  /// circuit it costs one load.
-  func withdraw(_ ticket: CircuitTicket, at now: Int64) {
+  /// A call that was admitted is not made after all: in place of ``settle(_:as:at:)``. Unlike a neutral outcome it is
+  /// counted nowhere, and in a closed circuit it costs one load.
+  ///
+  /// - Parameter now: The present on the breaker's ``clock``, in nanoseconds.
+  package func withdraw(_ ticket: CircuitTicket, at now: Int64) {
     guard ticket.generation != 0, !self.gate.admits(ticket) else { return }
     self.change { machine, _ in machine.withdraw(ticket) }
   }

@@ -2,9 +2,14 @@ import Synchronization
 
 // What the stack and the other policies call: nanoseconds and refusals as plain values, no name and no error made.
 extension RateLimiter {
-  /// Takes cells, or says why not. Fewer than one cost nothing.
+  /// Takes cells, or says why not, and counts which. Fewer than one cost nothing. The listeners are not told of a refusal
+  /// unless ``announce(_:at:)`` does it.
+  ///
+  /// Neither locks nor allocates where nobody waits.
+  ///
+  /// - Parameter now: The present on the limiter's ``clock``, in nanoseconds.
   @inline(__always)
-  func take(_ cells: Int64, at now: Int64) -> Refusal? {
+  package func take(_ cells: Int64, at now: Int64) -> Refusal? {
     let stripe = Stripe.current & 3
     if self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch)) {
       self.stripes[stripe].countAdmitted()
@@ -15,7 +20,7 @@ extension RateLimiter {
 
   /// Takes cells if they are there now. If not, nothing has happened: no refusal is counted.
   @inline(__always)
-  func takeIfFree(_ cells: Int64, at now: Int64) -> Bool {
+  package func takeIfFree(_ cells: Int64, at now: Int64) -> Bool {
     let stripe = Stripe.current & 3
     let isFree =
       self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch))
@@ -26,7 +31,7 @@ extension RateLimiter {
 
   /// Gives back cells that were taken at the instant `taken`, because another policy refused: as many of them as have
   /// not drained since. If the clock went back between the two, up to `cells` more than else may pass.
-  func refund(_ cells: Int64, taken: Int64, at now: Int64) {
+  package func refund(_ cells: Int64, taken: Int64, at now: Int64) {
     self.stripes[Stripe.current & 3].countAdmitted(-1)
     while true {
       let snapshot = self.snapshot()

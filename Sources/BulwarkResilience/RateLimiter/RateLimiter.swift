@@ -23,7 +23,8 @@ public final class RateLimiter: Sendable {
   public let name: String
   /// Refusals, and changes of the settings.
   public let events = PolicyEvents()
-  let clock: PolicyClock
+  /// What it measures time with.
+  package let clock: PolicyClock
   /// What the stripes' leases count their time from.
   let epoch: Int64
   let queue: Mutex<Queue>
@@ -148,8 +149,8 @@ public final class RateLimiter: Sendable {
 
   // MARK: - Events
 
-  /// The refusal as the caller gets it, told to whoever listens.
-  func announce(_ refusal: Refusal, at now: Int64) {
+  /// Tells a refusal of ``take(_:at:)`` to whoever listens.
+  package func announce(_ refusal: Refusal, at now: Int64) {
     self.events.emit(
       self.event(
         .rejected(

@@ -32,8 +32,8 @@ final class Promise<Answer: Sendable>: Sendable {
     return isFirst
   }
 
-  /// The answer, if it is there already.
-  private func take() -> Answer? {
+  /// The answer, if it is there already; then nobody else gets it.
+  func take() -> Answer? {
     self.state.withLock { state in
       guard case .answered(let answer) = state else { return nil }
       state = .taken

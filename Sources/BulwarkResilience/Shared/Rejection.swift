@@ -65,23 +65,25 @@ public struct Rejection: Error, Hashable, Sendable, Codable, CustomStringConvert
 
 /// A refusal as the policies hand it to each other: without the name, so that making one touches no shared memory.
 @usableFromInline
-struct Refusal: Hashable, Sendable {
-  @usableFromInline var reason: Rejection.Reason
+package struct Refusal: Hashable, Sendable {
+  /// Why the policy refused.
+  @usableFromInline package var reason: Rejection.Reason
   /// Nanoseconds until the same request has a chance; negative where the policy cannot tell.
-  @usableFromInline var retryAfter: Int64
+  @usableFromInline package var retryAfter: Int64
 
+  /// A refusal; without a hint if the policy cannot tell when to come back.
   @usableFromInline
-  init(_ reason: Rejection.Reason, retryAfter: Int64 = -1) {
+  package init(_ reason: Rejection.Reason, retryAfter: Int64 = -1) {
     self.reason = reason
     self.retryAfter = retryAfter
   }
 
   /// The hint as the caller gets it.
-  var retryAfterDuration: Duration? { self.retryAfter < 0 ? nil : .nanoseconds(self.retryAfter) }
+  package var retryAfterDuration: Duration? { self.retryAfter < 0 ? nil : .nanoseconds(self.retryAfter) }
 
   /// The refusal as the caller gets it.
   @usableFromInline
-  func rejection(by policy: String, kind: PolicyKind) -> Rejection {
+  package func rejection(by policy: String, kind: PolicyKind) -> Rejection {
     let hint = self.retryAfter < 0 ? nil : self.retryAfter
     return Rejection(kind: kind, policy: policy, reason: self.reason, retryAfterNanoseconds: hint)
   }

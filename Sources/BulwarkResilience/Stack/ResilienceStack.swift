@@ -28,7 +28,8 @@ public final class ResilienceStack: Sendable {
   /// Bounds each attempt, the wait for a token and a place not included.
   public let attemptTimeout: Timeout?
 
-  @usableFromInline let clock: PolicyClock
+  /// The policies' clock.
+  @usableFromInline package let clock: PolicyClock
 
   /// A stack of those policies that are given, which share one clock; several stacks may share a policy.
   public init(

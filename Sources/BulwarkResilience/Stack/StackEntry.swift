@@ -1,6 +1,6 @@
 /// The answer of the inner three policies together to an attempt that wants to start.
 @usableFromInline
-enum StackEntry: Sendable {
+package enum StackEntry: Sendable {
   /// All admitted it. The ticket is the circuit breaker's.
   case admitted(CircuitTicket)
   /// One refused; the others have back what they gave.
@@ -26,23 +26,28 @@ struct StackDeadline: Sendable {
 
 /// What an attempt takes of the policies that count.
 @usableFromInline
-struct StackCost: Sendable {
+package struct StackCost: Sendable {
   @usableFromInline let tokens: Int64
   @usableFromInline let weight: Int
 
+  /// So many tokens of the limiter and permits of the bulkhead; less than one counts as one.
   @usableFromInline
-  init(tokens: Int, weight: Int) {
+  package init(tokens: Int, weight: Int) {
     self.tokens = Int64(max(tokens, 1))
     self.weight = max(weight, 1)
   }
 }
 
 extension ResilienceStack {
-  /// Takes what an attempt needs from all three, if none has to be waited for.
+  /// Takes what an attempt needs from all three, if none has to be waited for. Who is admitted owes one
+  /// ``leave(_:_:_:)`` with the ticket and the same cost. Neither locks nor allocates in a closed circuit.
   ///
+  /// - Parameters:
+  ///   - now: The present on the policies' clock, in nanoseconds.
+  ///   - deadline: The instant from which on no attempt starts, in nanoseconds of that clock.
   /// - Returns: `nil` if one would have to be waited for, or refuses for want of a queue; nothing is held then.
   @usableFromInline
-  func enter(at now: Int64, _ cost: StackCost, deadline: Int64?) -> StackEntry? {
+  package func enter(at now: Int64, _ cost: StackCost, deadline: Int64?) -> StackEntry? {
     if let deadline, now >= deadline { return .rejected(self.tooLate) }
     let ticket: CircuitTicket
     switch self.admit(at: now) {
@@ -69,7 +74,9 @@ extension ResilienceStack {
   /// The breaker is asked before the wait, so that nobody waits in vain, and for good after it: no half-open circuit
   /// has its probe waiting in a queue, and no attempt starts in a circuit that opened in the meantime.
   @usableFromInline
-  func enterAfterWait(_ cost: StackCost, _ priority: BulkheadPriority, deadline: Int64?) async -> StackEntry {
+  package func enterAfterWait(_ cost: StackCost, _ priority: BulkheadPriority, deadline: Int64?) async
+    -> StackEntry
+  {
     // Before the wait: dated too early, the tokens are taken for drained in part, and come back in part.
     let taken = self.clock.nanoseconds
     if let rateLimiter {
@@ -106,9 +113,9 @@ extension ResilienceStack {
     return .rejected(rejection)
   }
 
-  /// Gives the place back and tells the breaker how the attempt went.
+  /// Gives the place back and tells the breaker how the attempt went: once for each attempt that was admitted.
   @usableFromInline
-  func leave(_ ticket: CircuitTicket, _ cost: StackCost, _ verdict: Verdict) {
+  package func leave(_ ticket: CircuitTicket, _ cost: StackCost, _ verdict: Verdict) {
     self.bulkhead?.release(weight: cost.weight)
     guard ticket.generation > 0 else { return }
     self.circuitBreaker?.settle(ticket, as: verdict, at: self.clock.nanoseconds)

@@ -75,9 +75,9 @@ public struct PolicyClock: Clock {
 
   public var now: Instant { Instant(nanoseconds: self.nanoseconds) }
 
-  /// The time as the machines take it.
+  /// The time as the machines take it: that of ``now``.
   @usableFromInline
-  var nanoseconds: Int64 {
+  package var nanoseconds: Int64 {
     guard let replacement else { return systemNanoseconds() }
     return replacement.now().nanoseconds
   }

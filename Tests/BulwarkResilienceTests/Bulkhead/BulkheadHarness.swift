@@ -67,7 +67,8 @@ struct BulkheadHarness {
       settled: &settled
     )
     switch action {
-    case .answered(let answer): return self.told(settled) + [Self.told(waiter, answer)]
+    case .admitted: return self.told(settled) + [.admitted(waiter)]
+    case .refused(let refusal): return self.told(settled) + [.refused(waiter, refusal.reason)]
     case .waits(let id, let limit):
       self.ids[waiter] = id
       self.limits[waiter] = limit
