@@ -74,6 +74,26 @@ struct OptionsTests {
     #expect(!runtime.contains("import"))
   }
 
+  @Test("know that the runtime has the types of rich errors, and that it is one module")
+  func richErrors() throws {
+    let any = """
+      name: "google/protobuf/any.proto" package: "google.protobuf" syntax: "proto3" message_type { name: "Any" }
+      """
+    let status = """
+      name: "google/rpc/status.proto" package: "google.rpc" syntax: "proto3" dependency: "google/protobuf/any.proto"
+      message_type { name: "Status"
+        field { name: "cause" number: 1 type: TYPE_MESSAGE type_name: ".google.protobuf.Any" } }
+      """
+    let user = """
+      name: "user.proto" syntax: "proto3" dependency: "google/rpc/status.proto"
+      message_type { name: "M" field { name: "s" number: 1 type: TYPE_MESSAGE type_name: ".google.rpc.Status" } }
+      """
+    #expect(try Generation.source(any, status, user).contains("var s: BulwarkProtobuf.RPCStatus?"))
+    let runtime = try Generation.source(any, status, options: "ImportRuntime=false")
+    #expect(Generation.lines(of: runtime, with: "var cause") == ["var cause: ProtobufAny?"])
+    #expect(!runtime.contains("\nimport "))
+  }
+
   @Test(
     "are refused in one line when they are not what they should be",
     arguments: [

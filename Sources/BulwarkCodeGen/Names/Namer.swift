@@ -90,14 +90,15 @@ struct Namer {
 
   private func prefix(of file: FileDescriptor) -> String {
     if file.options.hasSwiftPrefix { return file.options.swiftPrefix }
-    if WellKnownTypes.files.contains(file.name) { return WellKnownTypes.prefix }
-    return self.options.typePrefix
+    return WellKnownTypes.prefixes[file.name] ?? self.options.typePrefix
   }
 
   private func module(of file: FileDescriptor) -> String? {
     if self.generated.contains(file.name) { return nil }
-    return self.options.module(of: file)
-      ?? (WellKnownTypes.files.contains(file.name) ? "BulwarkProtobuf" : nil)
+    if let module = self.options.module(of: file) { return module }
+    // Without an import of the runtime the file is part of it, and so are the types that it has.
+    let isInRuntime = WellKnownTypes.prefixes[file.name] != nil && self.options.importsRuntime
+    return isInRuntime ? "BulwarkProtobuf" : nil
   }
 
   private func qualified(_ path: String, in file: FileDescriptor) -> String {
@@ -161,11 +162,16 @@ struct Namer {
 
 /// The files that the runtime has the types of.
 enum WellKnownTypes {
-  static let prefix = "Protobuf"
-
-  static let files: Set<String> = [
-    "google/protobuf/any.proto", "google/protobuf/duration.proto", "google/protobuf/empty.proto",
-    "google/protobuf/field_mask.proto", "google/protobuf/struct.proto", "google/protobuf/timestamp.proto",
-    "google/protobuf/wrappers.proto",
+  /// What stands before the names of a file's types, by the name of the file.
+  static let prefixes: [String: String] = [
+    "google/protobuf/any.proto": "Protobuf",
+    "google/protobuf/duration.proto": "Protobuf",
+    "google/protobuf/empty.proto": "Protobuf",
+    "google/protobuf/field_mask.proto": "Protobuf",
+    "google/protobuf/struct.proto": "Protobuf",
+    "google/protobuf/timestamp.proto": "Protobuf",
+    "google/protobuf/wrappers.proto": "Protobuf",
+    "google/rpc/error_details.proto": "",
+    "google/rpc/status.proto": "RPC",
   ]
 }

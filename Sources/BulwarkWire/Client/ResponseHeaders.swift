@@ -34,7 +34,9 @@ struct ResponseHeaders {
     case .application:
       _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
     case .applicationBinary:
-      if !MetadataFields.append(name: name, value: value, isBinary: true, to: &self.metadata) {
+      let isRead = MetadataFields.append(name: name, value: value, isBinary: true, to: &self.metadata)
+      // Details explain a status; without them it still is one.
+      if !isRead, !name.equals("grpc-status-details-bin") {
         self.malformedBinary = String(decoding: name, as: UTF8.self)
       }
     case .method, .path, .scheme, .authority, .te, .contentLength, .grpcTimeout, .grpcEncoding, .grpcReserved:

@@ -32,28 +32,14 @@ enum ResponseFields {
     return fields
   }
 
-  /// The trailers of a call that failed. Metadata that cannot be sent is left out: the status matters more.
+  /// The trailers of a call that failed.
   static func errorTrailers(_ error: RPCError, _ metadata: Metadata, _ limits: WireLimits) -> HTTP2FieldList {
-    var fields = HTTP2FieldList()
-    self.append(status: error, limits, to: &fields)
-    var all = metadata
-    all.add(contentsOf: error.metadata)
-    if let complete = try? self.appending(all, "trailing", to: fields, limit: limits.maxMetadataBytes) {
-      return complete
-    }
-    return fields
+    self.appending(error, metadata, limits, to: HTTP2FieldList())
   }
 
   /// A response that is one header block: status, and no message (gRPC over HTTP/2, "Trailers-Only").
   static func trailersOnly(_ error: RPCError, _ metadata: Metadata, _ limits: WireLimits) -> HTTP2FieldList {
-    var fields = self.headers
-    self.append(status: error, limits, to: &fields)
-    var all = metadata
-    all.add(contentsOf: error.metadata)
-    if let complete = try? self.appending(all, "trailing", to: fields, limit: limits.maxMetadataBytes) {
-      return complete
-    }
-    return fields
+    self.appending(error, metadata, limits, to: self.headers)
   }
 
   /// A response to a peer that does not speak gRPC.
@@ -74,14 +60,37 @@ enum ResponseFields {
     }
   }
 
+  /// Adds a status and its metadata. What cannot be sent is left out, the details of the error first and then all
+  /// metadata: the status matters more.
+  private static func appending(
+    _ error: RPCError,
+    _ metadata: Metadata,
+    _ limits: WireLimits,
+    to fields: HTTP2FieldList
+  ) -> HTTP2FieldList {
+    var status = fields
+    self.append(status: error, limits, to: &status)
+    var all = metadata
+    all.add(contentsOf: error.metadata)
+    guard !all.isEmpty else { return status }
+    let details = "grpc-status-details-bin"
+    if let complete = try? self.appending(all, to: status, limit: limits.maxMetadataBytes),
+      // Details can be as long as the limit, and what a peer counts is their base64.
+      all[binary: details] == nil || complete.listSize <= limits.maxMetadataBytes
+    {
+      return complete
+    }
+    all.removeAll(for: details)
+    return (try? self.appending(all, to: status, limit: limits.maxMetadataBytes)) ?? status
+  }
+
   private static func appending(
     _ metadata: Metadata,
-    _ which: String,
     to fields: HTTP2FieldList,
     limit: Int
   ) throws(RPCError) -> HTTP2FieldList {
     var fields = fields
-    try self.append(metadata, which, to: &fields, limit: limit)
+    try self.append(metadata, "trailing", to: &fields, limit: limit)
     return fields
   }
 
