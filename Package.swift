@@ -103,7 +103,7 @@ let package = Package(
       name: "Bulwark",
       dependencies: [
         "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf",
-        "BulwarkResilience", "BulwarkInterceptors",
+        "BulwarkInterceptors",
       ],
       swiftSettings: settings
     ),

@@ -3,6 +3,5 @@
 @_exported import BulwarkHTTP2
 @_exported import BulwarkInterceptors
 @_exported import BulwarkProtobuf
-@_exported import BulwarkResilience
 @_exported import BulwarkTransport
 @_exported import BulwarkWire

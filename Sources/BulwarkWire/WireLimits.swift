@@ -27,6 +27,11 @@ public struct WireLimits: Hashable, Sendable {
   /// nanoseconds; the stream is then reset. Default 30 s.
   public var stallTimeout: Int64 = 30_000_000_000
 
+  /// Server: how long the request of a unary call may be on its way while the call holds something of a gate, in
+  /// nanoseconds; the call then fails with DEADLINE_EXCEEDED. Otherwise a client that sends headers and no body could
+  /// hold every place of a bulkhead for as long as it likes. Default 5 s.
+  public var heldCollectingTimeout: Int64 = 5_000_000_000
+
   /// The longest `grpc-message` that is sent, in encoded bytes; a longer one is cut. Default 4 KiB.
   public var maxStatusMessageBytes: Int = 4096
 

@@ -17,12 +17,24 @@ public protocol AdmissionGate: Sendable {
   /// Whether it stands before the calls of this method. Asked once per method, not once per call. Default: true.
   func applies(to method: MethodDescriptor) -> Bool
 
+  /// What stands before the calls of this method: itself, or something that has looked up beforehand what it needs for
+  /// them. Asked once per method. Default: itself.
+  func bound(to method: MethodDescriptor) -> any AdmissionGate
+
+  /// How long a call may take here at most, from its arrival to the last byte of its response, whatever time the client
+  /// gives it; nil for as long as that. Asked before ``admit(_:)``. Default: nil.
+  func timeLimit(for call: ArrivingCall) -> Duration?
+
   /// Decides about a call.
   func admit(_ call: ArrivingCall) -> Admission
 }
 
 extension AdmissionGate {
   public func applies(to method: MethodDescriptor) -> Bool { true }
+
+  public func bound(to method: MethodDescriptor) -> any AdmissionGate { self }
+
+  public func timeLimit(for call: ArrivingCall) -> Duration? { nil }
 }
 
 /// A call whose headers have come.
@@ -35,8 +47,9 @@ public struct ArrivingCall: Sendable {
   public let peer: Peer
   /// When the call came.
   public let arrival: MonotonicInstant
-  /// When the call runs out of time, or nil; later than `arrival`.
-  public let deadline: MonotonicInstant?
+  /// When the call runs out of time, or nil; later than `arrival`. The earlier of what the client gives it and what the
+  /// gates so far allow.
+  public internal(set) var deadline: MonotonicInstant?
 
   /// Creates a call; servers and tests do.
   public init(
@@ -51,6 +64,13 @@ public struct ArrivingCall: Sendable {
     self.peer = peer
     self.arrival = arrival
     self.deadline = deadline
+  }
+}
+
+extension ArrivingCall {
+  /// Takes over what a gate allows at most.
+  package mutating func limit(to time: Duration) {
+    self.deadline = .earliest(self.deadline, self.arrival.advanced(by: time))
   }
 }
 

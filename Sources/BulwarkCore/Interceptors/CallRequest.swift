@@ -31,6 +31,9 @@ public struct CallRequest: Sendable {
     didSet { self.isChanged = true }
   }
 
+  /// Whether the call waits for a connection (``CallOptions/waitForReady``). Means nothing on a server.
+  public var waitForReady: Bool
+
   /// Which attempt this is, from 1. On a server it is what the client says (`grpc-previous-rpc-attempts`).
   public var attempt: Int
 
@@ -57,6 +60,7 @@ public struct CallRequest: Sendable {
     peer: Peer,
     metadata: Metadata,
     deadline: MonotonicInstant?,
+    waitForReady: Bool = false,
     attempt: Int,
     message: ByteBuffer?,
     target: Target
@@ -66,6 +70,7 @@ public struct CallRequest: Sendable {
     self.peer = peer
     self.metadata = metadata
     self.deadline = deadline
+    self.waitForReady = waitForReady
     self.attempt = attempt
     self.message = message
     self.target = target

@@ -74,6 +74,7 @@ public final class InterceptedInvoker: CallInvoker {
       peer: self.peer,
       metadata: options.metadata,
       deadline: .earliest(.earliest(own, options.deadline), CallContext.current?.deadline),
+      waitForReady: options.waitForReady,
       attempt: 1,
       message: message,
       target: target
@@ -143,6 +144,7 @@ extension CallRequest {
     var options = options
     options.timeout = nil
     options.deadline = self.deadline
+    options.waitForReady = self.waitForReady
     options.metadata = self.metadata
     return options
   }

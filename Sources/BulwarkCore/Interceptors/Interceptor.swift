@@ -29,6 +29,10 @@ public protocol Interceptor: Sendable {
   /// Whether it stands around the calls of this method. Asked once per method, not once per call. Default: true.
   func applies(to method: MethodDescriptor) -> Bool
 
+  /// What stands around the calls of this method: itself, or something that has looked up beforehand what it needs for
+  /// them. Asked once per method. Default: itself.
+  func bound(to method: MethodDescriptor) -> any Interceptor
+
   /// Makes the call.
   ///
   /// Cancelling the task that runs it ends the call. What waits in here does so for the call's own time: it should
@@ -42,6 +46,8 @@ extension Interceptor {
   public var level: InterceptorLevel { .call }
 
   public func applies(to method: MethodDescriptor) -> Bool { true }
+
+  public func bound(to method: MethodDescriptor) -> any Interceptor { self }
 }
 
 /// The rest of a call: the interceptors further in, and after them the transport or the handler.
@@ -74,7 +80,7 @@ func foldedChain(
   let chosen = interceptors.filter { $0.applies(to: method) }
   guard !chosen.isEmpty else { return nil }
   let ordered = InterceptorLevel.allCases.flatMap { level in chosen.filter { $0.level == level } }
-  return ordered.reversed().reduce(last) { next, interceptor in chained(interceptor, next) }
+  return ordered.reversed().reduce(last) { next, interceptor in chained(interceptor.bound(to: method), next) }
 }
 
 private func chained(_ interceptor: any Interceptor, _ next: @escaping NextCall) -> NextCall {

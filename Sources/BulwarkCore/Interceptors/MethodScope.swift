@@ -56,6 +56,8 @@ private struct PlacedInterceptor: Interceptor {
     self.scope.contains(method) && self.wrapped.applies(to: method)
   }
 
+  func bound(to method: MethodDescriptor) -> any Interceptor { self.wrapped.bound(to: method) }
+
   func intercept(_ request: CallRequest, next: NextCall) async throws(RPCError) -> CallResponse {
     try await self.wrapped.intercept(request, next: next)
   }
@@ -68,6 +70,10 @@ private struct PlacedGate: AdmissionGate {
   func applies(to method: MethodDescriptor) -> Bool {
     self.scope.contains(method) && self.wrapped.applies(to: method)
   }
+
+  func bound(to method: MethodDescriptor) -> any AdmissionGate { self.wrapped.bound(to: method) }
+
+  func timeLimit(for call: ArrivingCall) -> Duration? { self.wrapped.timeLimit(for: call) }
 
   func admit(_ call: ArrivingCall) -> Admission { self.wrapped.admit(call) }
 }

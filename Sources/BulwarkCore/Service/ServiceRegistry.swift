@@ -95,7 +95,8 @@ public struct ServiceRegistry: Sendable {
         descriptor: entry.descriptor,
         handler: entry.handler.intercepted(by: interceptors, for: entry.descriptor),
         execution: entry.execution,
-        gates: gates.filter { $0.applies(to: entry.descriptor) } + entry.gates
+        gates: gates.filter { $0.applies(to: entry.descriptor) }.map { $0.bound(to: entry.descriptor) }
+          + entry.gates
       )
     }
   }

@@ -36,6 +36,8 @@ public struct CircuitBreakerPolicy: CountingPolicy {
   public var recovery: Duration?
   /// The codes that count as failures; UNKNOWN, DEADLINE_EXCEEDED, INTERNAL, UNAVAILABLE and DATA_LOSS by default.
   public var failureCodes: StatusCodes?
+  /// A callee that had less time than this has not failed by exceeding its deadline; 100 ms by default.
+  public var fairBudget: Duration?
   public var name: String?
   public var mode: PolicyMode?
   public var scope: PolicyScope?
@@ -56,6 +58,7 @@ public struct CircuitBreakerPolicy: CountingPolicy {
       PolicyField("success_threshold", \.successThreshold), PolicyField("probe_limit", \.probeLimit),
       PolicyField("concurrent_probes", \.concurrentProbes), PolicyField("probe_lease", \.probeLease),
       PolicyField("recovery", \.recovery), PolicyField("failure_codes", \.failureCodes),
+      PolicyField("fair_budget", \.fairBudget),
     ] + Self.commonFields
 
   /// The settings with defaults where something was left open.

@@ -2,7 +2,7 @@
 @usableFromInline
 package struct CircuitTicket: Hashable, Sendable {
   /// When the call was admitted.
-  var start: Int64
+  package var start: Int64
   /// The generation that the call was admitted in, and counts in; 0 for a call that counts nowhere.
   var generation: UInt32
   /// Which probe of its generation it is, from 1; 0 for a call that is none.

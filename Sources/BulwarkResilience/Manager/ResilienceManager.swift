@@ -12,8 +12,10 @@ public final class ResilienceManager: Sendable {
   /// listens here.
   public var events: PolicyEvents { self.policies.events }
 
-  private let clock: PolicyClock
-  private let random: RandomSource
+  /// The clock of the policies that it makes.
+  package let clock: PolicyClock
+  /// The generator of the policies that it makes.
+  package let random: RandomSource
   private let policies = PolicyRegister()
 
   /// A manager without policies; it gives its clock and its generator to each policy that it makes.

@@ -15,7 +15,8 @@ public import NIOPosix
 public final class Client: CallInvoker, Sendable {
   private let core: NIOLoopBoundBox<ClientCore>
   private let eventLoop: any EventLoop
-  private let peer: Peer
+  /// Where the calls go.
+  public let peer: Peer
   private let limits: WireLimits
   private let isClosed = Flag()
 
@@ -73,6 +74,22 @@ public final class Client: CallInvoker, Sendable {
   /// Closing remains this client's part.
   public func intercepted(by interceptors: [any Interceptor]) -> InterceptedInvoker {
     InterceptedInvoker(self, interceptors: interceptors, peer: self.peer, time: .system)
+  }
+
+  /// The same client with policies around its calls:
+  ///
+  ///     let consensus = ConsensusServiceClient(client.protected(by: policies))
+  ///
+  /// Circuits, limits and bulkheads are those of this client's target: other clients of the same target share them, if
+  /// they are protected by the same policies.
+  ///
+  /// - Parameters:
+  ///   - policies: what protects the calls.
+  ///   - interceptors: what else stands around them, outside.
+  public func protected(by policies: any CallProtection, interceptors: [any Interceptor] = [])
+    -> InterceptedInvoker
+  {
+    self.intercepted(by: interceptors + [policies.clientInterceptor(to: self.peer.address)])
   }
 
   public func unary(

@@ -33,6 +33,8 @@ public final class Server: Service, Sendable {
   ///   - configuration: bounds and time limits.
   ///   - eventLoopGroup: the loops that connections are spread over; a connection stays on one.
   ///   - logger: where faults of connections are logged, at debug level.
+  ///   - policies: what protects the methods: its gate stands behind the other gates, and what it has around handlers
+  ///     inside the other interceptors.
   ///   - gates: what decides, in this order, whether a call may begin.
   ///   - interceptors: what stands around the handlers, the first outermost.
   ///   - services: what to serve.
@@ -41,6 +43,7 @@ public final class Server: Service, Sendable {
     configuration: ServerConfiguration = ServerConfiguration(),
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
     logger: Logger = Logger(label: "bulwark.server"),
+    policies: (any CallProtection)? = nil,
     gates: [any AdmissionGate] = [],
     interceptors: [any Interceptor] = [],
     @ServiceBuilder services: () -> [any RPCService]
@@ -53,7 +56,10 @@ public final class Server: Service, Sendable {
     for service in services() {
       service.register(in: &registry)
     }
-    registry.protect(gates: gates, interceptors: interceptors)
+    registry.protect(
+      gates: gates + (policies.map { [$0.gate] } ?? []),
+      interceptors: interceptors + (policies.map { [$0.serverInterceptor] } ?? [])
+    )
     self.methods = MethodTable(registry)
   }
 

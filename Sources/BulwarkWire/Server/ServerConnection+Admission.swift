@@ -8,10 +8,13 @@ public typealias AdmissionWait = @Sendable () async throws(RPCError) -> (any Adm
 extension ServerConnection {
   /// Asks the gates of a call, in order. The first that rejects it ends it, and the others get back what they gave.
   ///
+  /// - Parameter call: the call; left with the deadline that the gates allow it.
   /// - Returns: the status of the call if it was rejected.
-  func admit(_ call: ArrivingCall, to stream: HTTP2StreamID, _ gates: [any AdmissionGate]) -> RPCError? {
+  func admit(_ call: inout ArrivingCall, to stream: HTTP2StreamID, _ gates: [any AdmissionGate]) -> RPCError?
+  {
     var held = HeldPermits()
     for gate in gates {
+      if let limit = gate.timeLimit(for: call) { call.limit(to: limit) }
       switch gate.admit(call) {
       case .admitted: break
       case .holding(let permit): held.add(permit)

@@ -15,7 +15,7 @@ extension ServerConnection {
   /// Time has passed: calls past their deadline are answered and cancelled, a peer that stalls is cut off.
   public func deadlineReached(now: MonotonicInstant) {
     while let stream = self.deadlines.popExpired(now: now) {
-      self.deadlineExceeded(stream)
+      self.deadlineExceeded(stream, now: now)
     }
     switch self.timers.fired(now: now) {
     case .none:
@@ -29,9 +29,31 @@ extension ServerConnection {
     }
   }
 
-  private func deadlineExceeded(_ id: HTTP2StreamID) {
+  private func deadlineExceeded(_ id: HTTP2StreamID, now: MonotonicInstant) {
     guard let stream = self.streams[id] else { return }
-    self.end(stream, .deadlineExceeded)
+    let isOutOfTime = stream.call.context.deadline.map { $0 <= now } ?? false
+    self.end(stream, isOutOfTime ? .deadlineExceeded : .requestTooSlow(self.limits.heldCollectingTimeout))
+  }
+
+  /// Bounds the time of those requests that hold something of a gate and did not come in one read: most do, and pay
+  /// for no timer.
+  func boundCollecting(now: MonotonicInstant) {
+    guard !self.collectingCalls.isEmpty else { return }
+    for stream in self.collectingCalls
+    where stream.machine.isCollecting && self.permits[stream.call.id] != nil {
+      stream.hasCollectingTimer = true
+      let end = now.advanced(by: .nanoseconds(self.limits.heldCollectingTimeout))
+      self.deadlines.insert(stream.call.id, at: min(end, stream.call.context.deadline ?? end))
+    }
+    self.collectingCalls.removeAll(keepingCapacity: true)
+  }
+
+  /// The request is there: from now on the call's own deadline counts alone.
+  func requestIsWhole(_ stream: ServerStream) {
+    guard stream.hasCollectingTimer else { return }
+    stream.hasCollectingTimer = false
+    self.deadlines.remove(stream.call.id)
+    if let deadline = stream.call.context.deadline { self.deadlines.insert(stream.call.id, at: deadline) }
   }
 
   /// Answers a call with an error, whether it has a handler or not, and cancels the handler if it has.
@@ -105,6 +127,14 @@ extension ServerConnection {
 }
 
 extension RPCError {
+  static func requestTooSlow(_ limit: Int64) -> RPCError {
+    RPCError(
+      code: .deadlineExceeded,
+      message:
+        "the request was not there within \(limit / 1_000_000) ms, and the call holds a place meanwhile"
+    )
+  }
+
   static let responseNotTaken = RPCError(
     code: .cancelled,
     message: "the client does not take the response",

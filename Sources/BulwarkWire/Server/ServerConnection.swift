@@ -21,6 +21,8 @@ public final class ServerConnection {
   var shutdown = ShutdownMachine()
   /// What the calls hold that gates have let in: only calls with a permit are in here.
   var permits = StreamTable<HeldPermits>()
+  /// The gated calls that came with this read, and whose requests may not be whole yet.
+  var collectingCalls: [ServerStream] = []
   /// How many bytes of unfinished requests are kept.
   package private(set) var collectingBytes = 0
   /// The time of the latest input that had one.
@@ -55,6 +57,7 @@ public final class ServerConnection {
     self.latest = now
     self.session.receive(bytes, now: now.nanoseconds)
     self.drainEvents(bytes, now: now)
+    self.boundCollecting(now: now)
     self.timers.received(
       hasSettings: self.session.hasReceivedSettings,
       insideHeaderBlock: self.session.isReceivingHeaderBlock,
@@ -158,7 +161,7 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
-    let deadline = headers.timeout.map { now.advanced(by: .nanoseconds($0)) }
+    var deadline = headers.timeout.map { now.advanced(by: .nanoseconds($0)) }
     if let deadline {
       guard deadline > now else {
         self.answer(stream, with: .deadlineExceeded)
@@ -166,20 +169,18 @@ public final class ServerConnection {
       }
     }
     if !entry.gates.isEmpty {
-      let arriving = ArrivingCall(
+      var arriving = ArrivingCall(
         method: entry.descriptor,
         metadata: headers.metadata,
         peer: self.peer,
         arrival: now,
         deadline: deadline
       )
-      if let error = self.admit(arriving, to: stream, entry.gates) {
+      if let error = self.admit(&arriving, to: stream, entry.gates) {
         self.answer(stream, with: error)
         return
       }
-    }
-    if let deadline {
-      self.deadlines.insert(stream, at: deadline)
+      deadline = arriving.deadline
     }
     let context = CallContext(
       method: entry.descriptor,
@@ -193,7 +194,12 @@ public final class ServerConnection {
     self.streams[stream] = state
     self.heldCalls += 1
     self.timers.streamOpened(now: now)
-    if !state.machine.isCollecting {
+    if let deadline {
+      self.deadlines.insert(stream, at: deadline)
+    }
+    if state.machine.isCollecting {
+      if !entry.gates.isEmpty { self.collectingCalls.append(state) }
+    } else {
       self.updatePermits(of: stream) { $0.isHandlerRunning = true }
       self.outputs.append(.startStream(call))
     }
@@ -233,6 +239,7 @@ public final class ServerConnection {
       }
     case .start(let message):
       self.updatePermits(of: stream) { $0.isHandlerRunning = true }
+      self.requestIsWhole(state)
       self.outputs.append(.startUnary(state.call, message: message.detached()))
     case .reject(let error):
       self.session.chargeGlitch(now: now.nanoseconds)

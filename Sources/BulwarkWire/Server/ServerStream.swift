@@ -8,6 +8,9 @@ final class ServerStream {
   /// When bytes of a unary request, or room for a response, were last seen.
   var lastProgress: MonotonicInstant
 
+  /// Whether the request must be whole by a time of its own, because the call holds something of a gate meanwhile.
+  var hasCollectingTimer = false
+
   /// How much of the response waited for the peer when it was last looked at.
   var queuedAtLastLook = 0
 

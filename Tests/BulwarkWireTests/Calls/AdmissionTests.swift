@@ -162,6 +162,51 @@ import Testing
     #expect(client.started.isEmpty)
   }
 
+  @Test func aBodyThatTricklesDoesNotHoldAPermitForLong() throws {
+    let gate = RecordingGate()
+    let client = EngineClient(gates: [gate])
+    let stream = try client.request(body: [0, 0, 0], endStream: false)
+    client.advance(by: .seconds(4))
+    #expect(gate.settled.isEmpty)
+    client.advance(by: .seconds(1))
+    let seen = try client.seen(stream)
+    #expect(seen.grpcStatus == "4")
+    #expect(seen["grpc-message"]?.contains("5000 ms") == true)
+    #expect(gate.settled == [.answered(.deadlineExceeded)])
+    #expect(client.server.activeCalls == 0)
+    #expect(client.started.isEmpty)
+  }
+
+  @Test func aBodyThatCameInTimeLeavesTheCallItsOwnDeadline() throws {
+    let gate = RecordingGate()
+    let client = EngineClient(gates: [gate])
+    let stream = try client.request(
+      Sample.unary.path,
+      [("grpc-timeout", "8S")],
+      body: [0, 0, 0],
+      endStream: false
+    )
+    client.advance(by: .seconds(1))
+    _ = client.session.sendData(stream, prefix: nil, ByteBuffer(bytes: [0, 0]))
+    _ = client.session.finish(stream, trailers: nil)
+    client.exchange()
+    #expect(client.started.count == 1)
+    client.advance(by: .seconds(6))
+    #expect(client.cancellations.isEmpty)
+    client.advance(by: .seconds(1))
+    #expect(client.cancellations == [.deadlineExceeded])
+  }
+
+  @Test func aGatesTimeLimitShortensTheCallAndIsWhatItsHandlerIsTold() throws {
+    let client = EngineClient(gates: [LimitingGate(limit: .seconds(1))])
+    let stream = try client.request(Sample.unary.path, [("grpc-timeout", "8S")])
+    let end = client.clock.now.advanced(by: .seconds(1))
+    #expect(client.started.first?.context.deadline == end)
+    client.advance(by: .seconds(1))
+    #expect(try client.seen(stream).grpcStatus == "4")
+    #expect(client.cancellations == [.deadlineExceeded])
+  }
+
   @Test(arguments: Sample.all, 0..<20)
   func everyPermitIsSettledOnceWhereverTheConnectionBreaks(method: MethodDescriptor, frame: Int) {
     let gate = RecordingGate()
@@ -186,4 +231,12 @@ import Testing
     #expect(pair.calls[call].outcome?.code == .ok)
     #expect(gate.settled == [.answered(.ok)])
   }
+}
+
+private struct LimitingGate: AdmissionGate {
+  let limit: Duration
+
+  func timeLimit(for call: ArrivingCall) -> Duration? { self.limit }
+
+  func admit(_ call: ArrivingCall) -> Admission { .admitted }
 }

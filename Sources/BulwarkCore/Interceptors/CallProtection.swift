@@ -1,0 +1,13 @@
+/// What protects the calls of a program as a whole: the seam by which policies meet transports, neither knowing the other.
+public protocol CallProtection: Sendable {
+  /// What a server's calls pass before they begin. It should be the last of the server's gates: it may make calls wait.
+  var gate: any AdmissionGate { get }
+
+  /// What stands around a server's handlers.
+  var serverInterceptor: any Interceptor { get }
+
+  /// What stands around a client's calls.
+  ///
+  /// - Parameter target: where the calls go: ``Peer/address`` of the server as its client sees it.
+  func clientInterceptor(to target: String) -> any Interceptor
+}

@@ -1,0 +1,29 @@
+import BulwarkCore
+
+/// The interceptor that a client's policies stand in.
+struct ClientPolicyInterceptor: Interceptor {
+  let policies: Policies
+  let target: String
+
+  var level: InterceptorLevel { .reissue }
+
+  func bound(to method: MethodDescriptor) -> any Interceptor {
+    BoundClientPolicies(slot: self.policies.clientSlot(for: method, to: self.target))
+  }
+
+  func intercept(_ request: CallRequest, next: NextCall) async throws(RPCError) -> CallResponse {
+    try await self.bound(to: request.method).intercept(request, next: next)
+  }
+}
+
+/// The interceptor of one method.
+private struct BoundClientPolicies: Interceptor {
+  let slot: PlanSlot<ClientPlan>
+
+  var level: InterceptorLevel { .reissue }
+
+  func intercept(_ request: CallRequest, next: NextCall) async throws(RPCError) -> CallResponse {
+    guard let plan = self.slot.current else { return try await next(request) }
+    return try await plan.run(request, next)
+  }
+}

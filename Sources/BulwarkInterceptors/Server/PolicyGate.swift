@@ -1,0 +1,23 @@
+import BulwarkCore
+
+/// The gate that a server's policies stand in.
+struct PolicyGate: AdmissionGate {
+  let policies: Policies
+
+  func bound(to method: MethodDescriptor) -> any AdmissionGate {
+    BoundPolicyGate(slot: self.policies.serverSlot(for: method))
+  }
+
+  func admit(_ call: ArrivingCall) -> Admission {
+    self.bound(to: call.method).admit(call)
+  }
+}
+
+/// The gate of one method.
+private struct BoundPolicyGate: AdmissionGate {
+  let slot: PlanSlot<ServerPlan>
+
+  func timeLimit(for call: ArrivingCall) -> Duration? { self.slot.current?.timeout }
+
+  func admit(_ call: ArrivingCall) -> Admission { self.slot.current?.admit(call) ?? .admitted }
+}

@@ -1,0 +1,75 @@
+import BulwarkCore
+import BulwarkResilience
+
+/// What stands before the calls of one method on a server.
+final class ServerPlan: Sendable {
+  let timeout: Duration?
+  let idleTimeout: Duration?
+  private let circuitBreaker: ScopedPolicy<CircuitBreaker>?
+  private let rateLimiter: ScopedPolicy<RateLimiter>?
+  private let bulkhead: ScopedPolicy<Bulkhead>?
+  /// Whether the policies depend on who calls.
+  private let isPerPeer: Bool
+  /// The policies, where they do not.
+  private let shared: AdmissionPlan
+  /// What every call is told, if there is no way to protect the method.
+  private let failure: RPCError?
+
+  init(_ policy: MethodPolicy, policies: PolicyTrio, clock: PolicyClock) {
+    self.timeout = policy.timeout
+    self.idleTimeout = policy.idleTimeout
+    self.circuitBreaker = policies.circuitBreaker
+    self.rateLimiter = policies.rateLimiter
+    self.bulkhead = policies.bulkhead
+    self.isPerPeer = policies.isPerPeer
+    self.shared = AdmissionPlan(
+      policy,
+      policies.isPerPeer ? CallPolicies() : policies.policies(for: ""),
+      clock: clock
+    )
+    self.failure = nil
+  }
+
+  /// A plan that refuses every call.
+  init(refusing failure: RPCError) {
+    self.timeout = nil
+    self.idleTimeout = nil
+    self.circuitBreaker = nil
+    self.rateLimiter = nil
+    self.bulkhead = nil
+    self.isPerPeer = false
+    self.shared = AdmissionPlan(MethodPolicy(), CallPolicies(), clock: .system)
+    self.failure = failure
+  }
+
+  /// Whether there is nothing to decide and nothing to bound.
+  var isEmpty: Bool {
+    self.timeout == nil && self.idleTimeout == nil && self.circuitBreaker == nil && self.rateLimiter == nil
+      && self.bulkhead == nil
+  }
+
+  func admit(_ call: ArrivingCall) -> Admission {
+    if let failure { return .rejected(failure) }
+    guard self.isPerPeer else { return self.shared.admit(call) }
+    let peer = call.peer.scopeKey
+    let own = AdmissionPlan(
+      self.shared,
+      CallPolicies(
+        circuitBreaker: self.circuitBreaker?.policy(for: peer),
+        rateLimiter: self.rateLimiter?.policy(for: peer),
+        bulkhead: self.bulkhead?.policy(for: peer)
+      )
+    )
+    return own.admit(call)
+  }
+}
+
+extension Peer {
+  /// The address without the port, which is another one for each connection.
+  var scopeKey: String {
+    guard self.address.hasPrefix("ipv"), let colon = self.address.lastIndex(of: ":") else {
+      return self.address
+    }
+    return String(self.address[..<colon])
+  }
+}
