@@ -137,7 +137,7 @@ let package = Package(
     // The example service, and the two programs that measurements are made with.
     .target(
       name: "ConsensusService",
-      dependencies: ["Bulwark", crypto],
+      dependencies: ["Bulwark", "BulwarkResilience", crypto],
       path: "Examples/ConsensusService",
       exclude: ["README.md"],
       swiftSettings: settings
@@ -268,7 +268,7 @@ let package = Package(
     ),
     .testTarget(
       name: "ConsensusServiceTests",
-      dependencies: ["ConsensusService", "Bulwark", nioCore],
+      dependencies: ["ConsensusService", "Bulwark", "BulwarkResilience", "BulwarkTestKit", nioCore],
       path: "Examples/Tests/ConsensusServiceTests",
       swiftSettings: settings
     ),

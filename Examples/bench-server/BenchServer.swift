@@ -1,4 +1,5 @@
 import ArgumentParser
+import BenchEcho
 import Bulwark
 import Logging
 import NIOPosix
@@ -31,6 +32,31 @@ struct BenchServer: AsyncParsableCommand {
   @Option(help: "How many event loops share the connections; by default one for each core.")
   var threads: Int?
 
+  @Option(
+    help: """
+      none, all (breaker, limiter and bulkhead before every call, set so high that nothing is rejected), or closed (a \
+      limiter before Unary that rejects nearly everything).
+      """
+  )
+  var policies: PolicyChoice = .none
+
+  enum PolicyChoice: String, ExpressibleByArgument, CaseIterable {
+    case none
+    case all
+    case closed
+
+    var annotations: PolicySet? {
+      switch self {
+      case .none: nil
+      case .all:
+        PolicySet {
+          Calls.all.timeout(.seconds(60)).circuitBreaker().rateLimit(1e9, burst: 1_000_000).bulkhead(10_000)
+        }
+      case .closed: PolicySet { Calls(to: EchoMethods.unary).rateLimit(1, burst: 1) }
+      }
+    }
+  }
+
   func validate() throws {
     guard (self.threads ?? 1) > 0 else { throw ValidationError("--threads must be at least 1") }
   }
@@ -41,7 +67,8 @@ struct BenchServer: AsyncParsableCommand {
     let server = Server(
       listening: self.listen,
       configuration: configuration,
-      eventLoopGroup: self.threads.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) } ?? .singleton
+      eventLoopGroup: self.threads.map { MultiThreadedEventLoopGroup(numberOfThreads: $0) } ?? .singleton,
+      policies: try self.policies.annotations.map { try Policies(code: $0) }
     ) {
       EchoService()
     }

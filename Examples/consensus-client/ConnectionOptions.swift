@@ -41,14 +41,21 @@ struct ConnectionOptions: ParsableArguments {
 
   /// Connects for as long as `body` runs. A failed call is printed, and ends the command with code 1.
   func withNode(_ body: (NodeView) async throws -> Void) async throws {
-    let client = Client(to: self.target)
-    let node = NodeView(
-      service: ConsensusServiceClient(client),
-      chainID: self.chainID,
-      timeout: self.unaryTimeout
-    )
-    do {
+    try await self.withClient { client in
+      let node = NodeView(
+        service: ConsensusServiceClient(client),
+        chainID: self.chainID,
+        timeout: self.unaryTimeout
+      )
       try await body(node)
+    }
+  }
+
+  /// The same for another service than the node's own.
+  func withClient(_ body: (Client) async throws -> Void) async throws {
+    let client = Client(to: self.target)
+    do {
+      try await body(client)
       await client.close()
     } catch let error as RPCError {
       self.output.fail(error)

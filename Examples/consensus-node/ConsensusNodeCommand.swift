@@ -34,7 +34,26 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
   @Option(help: "With --auto: the milliseconds between two blocks.")
   var interval: UInt32 = 1_000
 
+  @Flag(help: "Allow faults on purpose: --mock-fault, x-mock- metadata, and the service MockControl.")
+  var mock = false
+
+  @Option(
+    help: ArgumentHelp(
+      "With --mock: faults from the start, for example 'SubmitVote:fail=0.8,code=INTERNAL,latency=5ms'; repeatable.",
+      discussion: """
+        METHOD is a method's name, or * for every method without faults of its own. ITEMS are separated by commas: \
+        fail=0.8 (the share that fails), code=UNAVAILABLE, next=5 (the next five fail), first=2/3 (the first two of \
+        every three fail), latency=5ms or latency=5ms-20ms, hash=1000 (rounds of SHA-256 over 64 KiB before \
+        VerifyBlock and VerifyCommit), hang, none.
+        """,
+      valueName: "METHOD:ITEMS"
+    ),
+    transform: { try FaultSetting(argument: $0) }
+  )
+  var mockFault: [FaultSetting] = []
+
   func validate() throws {
+    guard self.mock || self.mockFault.isEmpty else { throw ValidationError("--mock-fault needs --mock.") }
     guard (1...64).contains(self.threads) else { throw ValidationError("--threads must be 1 to 64.") }
     guard (1...1_024).contains(self.validators) else {
       throw ValidationError("--validators must be 1 to 1024.")
@@ -47,13 +66,18 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
     let logger = Logger(label: "consensus-node")
     let genesis = Genesis.mock(chainID: self.chainID, validators: self.validators)
     let node = ConsensusNode(genesis: genesis)
+    let faults = try self.faults()
     let server = Server(
       listening: self.listen,
-      eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads)
+      eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads),
+      interceptors: faults.map { [$0] } ?? []
     ) {
       node.service
+      if let faults { FaultControl(faults) }
     }
-    var services: [any Service] = [server, Announcement(server: server), StreamStopper(node: node)]
+    var services: [any Service] = [
+      server, Announcement(server: server), EndlessCallStopper(node: node, faults: faults),
+    ]
     if self.auto {
       services.append(
         AutomaticCommittee(node: node, interval: .milliseconds(self.interval), logger: logger)
@@ -67,6 +91,28 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
       )
     )
     try await group.run()
+  }
+
+  /// The faults that the node starts with; nil without --mock.
+  private func faults() throws -> MockFaults? {
+    guard self.mock else { return nil }
+    let faults = MockFaults()
+    do {
+      try faults.set(self.mockFault)
+    } catch {
+      throw ValidationError("--mock-fault: \(error).")
+    }
+    return faults
+  }
+}
+
+extension FaultSetting {
+  fileprivate init(argument: String) throws {
+    do {
+      try self.init(argument)
+    } catch {
+      throw ValidationError("\(error).")
+    }
   }
 }
 

@@ -15,13 +15,15 @@ struct Announcement: Service {
   }
 }
 
-/// Ends the streams that would never end by themselves, so that a graceful stop does not wait for them.
-struct StreamStopper: Service {
+/// Ends the calls that would never end by themselves, so that a graceful stop does not wait for them.
+struct EndlessCallStopper: Service {
   let node: ConsensusNode
+  let faults: MockFaults?
 
   func run() async throws {
     try await gracefulShutdown()
     self.node.stopStreams()
+    self.faults?.stop()
   }
 }
 

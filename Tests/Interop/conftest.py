@@ -48,6 +48,10 @@ def served(name: str, *options: str):
 interop_server = served("interop-peer", "server")
 bench_server = served("bench-server")
 consensus_node = served("consensus-node", "--chain-id", CHAIN_ID, "--validators", str(VALIDATORS))
+mock_node = served(
+    *("consensus-node", "--chain-id", CHAIN_ID, "--mock"),
+    *("--mock-fault", "SubmitVote:first=2/3,code=INTERNAL", "--mock-fault", "GetDuties:hang"),
+)
 
 
 @pytest.fixture

@@ -55,7 +55,15 @@ def _run_protoc(
 
 generate(
     ROOT / "Protos",
-    *(ROOT / "Protos" / name for name in ("bench/echo.proto", "interop/interop.proto", "consensus/v1/consensus.proto")),
+    *(
+        ROOT / "Protos" / name
+        for name in (
+            "bench/echo.proto",
+            "interop/interop.proto",
+            "consensus/v1/consensus.proto",
+            "consensus/v1/mock.proto",
+        )
+    ),
 )
 
 bench = importlib.import_module("bench.echo_pb2")
@@ -64,3 +72,5 @@ interop = importlib.import_module("interop.interop_pb2")
 interop_grpc = importlib.import_module("interop.interop_pb2_grpc")
 consensus = importlib.import_module("consensus.v1.consensus_pb2")
 consensus_grpc = importlib.import_module("consensus.v1.consensus_pb2_grpc")
+mock = importlib.import_module("consensus.v1.mock_pb2")
+mock_grpc = importlib.import_module("consensus.v1.mock_pb2_grpc")

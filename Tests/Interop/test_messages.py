@@ -27,7 +27,7 @@ EXAMPLES = settings(
 def message_types() -> list[Descriptor]:
     """Every message of our .proto files and of the runtime's test files, the nested ones too."""
     include = ROOT / "Tests/BulwarkProtobufTests/Protos"
-    names = ["bench/echo.proto", "interop/interop.proto", "consensus/v1/consensus.proto"]
+    names = ["bench/echo.proto", "interop/interop.proto", "consensus/v1/consensus.proto", "consensus/v1/mock.proto"]
     if include.is_dir():
         files = sorted(include.rglob("*.proto"))
         stubs.generate(include, *files, services=False)

@@ -1,10 +1,6 @@
 public import Bulwark
-
-#if canImport(Glibc)
-import Glibc
-#else
-import Darwin
-#endif
+import BulwarkResilience
+import Foundation
 
 /// The two clocks of a node: one that measures, one that tells the time of day.
 public struct NodeClock: Sendable {
@@ -20,17 +16,12 @@ public struct NodeClock: Sendable {
     self.wallNanoseconds = wallNanoseconds
   }
 
-  /// The system's clocks.
+  /// The system's clocks; the time of day is exact to a microsecond.
   public static let system = NodeClock(
-    monotonic: TimeSource {
-      MonotonicInstant(nanoseconds: Int64(clamping: nanoseconds(of: CLOCK_MONOTONIC)))
-    },
-    wallNanoseconds: { nanoseconds(of: CLOCK_REALTIME) }
+    monotonic: TimeSource { MonotonicInstant(nanoseconds: PolicyClock.system.now.nanoseconds) },
+    wallNanoseconds: {
+      // A clock that is set to before 1970 tells its start.
+      UInt64(max(0, Date().timeIntervalSince1970 * 1_000_000)) &* 1_000
+    }
   )
-
-  private static func nanoseconds(of clock: clockid_t) -> UInt64 {
-    var time = timespec()
-    clock_gettime(clock, &time)
-    return UInt64(clamping: time.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
-  }
 }

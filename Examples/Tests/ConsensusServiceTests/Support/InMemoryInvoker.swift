@@ -9,10 +9,13 @@ struct InMemoryInvoker: CallInvoker {
   private let entries: [String: MethodEntry]
   private let responseCapacity: Int
 
-  /// - Parameter responseCapacity: how many responses wait for the reader before the handler is suspended.
-  init(_ service: some RPCService, responseCapacity: Int = 1_024) {
+  /// - Parameters:
+  ///   - interceptors: what stands around the handlers.
+  ///   - responseCapacity: how many responses wait for the reader before the handler is suspended.
+  init(_ service: some RPCService, interceptors: [any Interceptor] = [], responseCapacity: Int = 1_024) {
     var registry = ServiceRegistry()
     service.register(in: &registry)
+    registry.protect(gates: [], interceptors: interceptors)
     self.entries = Dictionary(uniqueKeysWithValues: registry.entries.map { ($0.descriptor.path, $0) })
     self.responseCapacity = responseCapacity
   }
