@@ -10,4 +10,9 @@ public protocol CallProtection: Sendable {
   ///
   /// - Parameter target: where the calls go: ``Peer/address`` of the server as its client sees it.
   func clientInterceptor(to target: String) -> any Interceptor
+
+  /// What does not go well together, for a server to say before it runs.
+  ///
+  /// - Parameter streamLimit: how many calls a peer may have open on one connection; nil for methods that are only called.
+  func findings(for methods: [MethodDescriptor], streamLimit: Int?) -> [ProtectionFinding]
 }

@@ -14,9 +14,7 @@ public struct PolicyProblem: Error, Hashable, Sendable, CustomStringConvertible 
   }
 
   init(_ fault: InvalidOption, in policy: EffectivePolicy, _ key: String) {
-    let section = key.split(separator: ".").first.map(String.init) ?? key
-    let origin = policy.origins[key] ?? policy.origins[section]
-    self.init(fault, origin: origin.map { "\($0)" } ?? "\(policy.method)")
+    self.init(fault, origin: policy.origin(of: key).map { "\($0)" } ?? "\(policy.method)")
   }
 
   public var description: String { "\(self.origin): \(self.fault)" }

@@ -21,6 +21,7 @@ public final class Server: Service, Sendable {
   private let group: any EventLoopGroup
   private let logger: Logger
   private let methods: MethodTable
+  private let policies: (any CallProtection)?
   private let connections = ServerConnections()
   private let address = Promise<Endpoint>()
   private let stop = StopSignal()
@@ -61,6 +62,7 @@ public final class Server: Service, Sendable {
       interceptors: interceptors + (policies.map { [$0.serverInterceptor] } ?? [])
     )
     self.methods = MethodTable(registry)
+    self.policies = policies
   }
 
   /// Where the server listens, with the port it was given; suspends until `run` has bound the socket.
@@ -81,7 +83,8 @@ public final class Server: Service, Sendable {
 
   /// Binds and serves until the server is stopped.
   ///
-  /// - Throws: what is wrong with the configuration, or why the socket could not be bound.
+  /// - Throws: what is wrong with the configuration, a ``ProtectionFinding`` that is fatal, or why the socket could not be
+  ///   bound.
   public func run() async throws {
     guard self.hasRun.set() else {
       throw RPCError(
@@ -92,6 +95,7 @@ public final class Server: Service, Sendable {
     let listener: any Channel
     do {
       try self.configuration.http2.validate()
+      try self.checkPolicies()
       listener = try await self.bind()
     } catch {
       self.address.complete(.failure(error))
@@ -118,6 +122,16 @@ public final class Server: Service, Sendable {
       eventLoop.scheduleTask(in: TimeAmount(self.configuration.abortTimeout)) {
         self.connections.closeAll()
       }
+    }
+  }
+
+  /// Logs what the policies' check finds, and refuses to run with what is fatal.
+  private func checkPolicies() throws(ProtectionFinding) {
+    let methods = self.methods.entries.map(\.descriptor)
+    let limit = Int(self.configuration.http2.maxConcurrentStreams)
+    for finding in self.policies?.findings(for: methods, streamLimit: limit) ?? [] {
+      if finding.isFatal { throw finding }
+      self.logger.warning("\(finding)")
     }
   }
 
