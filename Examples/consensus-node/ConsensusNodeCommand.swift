@@ -51,7 +51,7 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
       listening: self.listen,
       eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads)
     ) {
-      node.service
+      node
     }
     var services: [any Service] = [server, Announcement(server: server), StreamStopper(node: node)]
     if self.auto {

@@ -53,9 +53,10 @@ def _run_protoc(
         raise RuntimeError(f"protoc failed: {' '.join(arguments)}")
 
 
+FILES = ("bulwark/policy.proto", "bench/echo.proto", "interop/interop.proto", "consensus/v1/consensus.proto")
 generate(
     ROOT / "Protos",
-    *(ROOT / "Protos" / name for name in ("bench/echo.proto", "interop/interop.proto", "consensus/v1/consensus.proto")),
+    *(ROOT / "Protos" / name for name in FILES),
 )
 
 bench = importlib.import_module("bench.echo_pb2")
