@@ -216,9 +216,10 @@ let package = Package(
     .testTarget(
       name: "BulwarkInterceptorsTests",
       dependencies: [
-        "BulwarkInterceptors", "BulwarkCore", "BulwarkResilience", "BulwarkTestKit", "BulwarkWire",
-        "BulwarkHTTP2", nioCore,
+        "BulwarkInterceptors", "BulwarkCore", "BulwarkResilience", "BulwarkProtobuf", "BulwarkTestKit",
+        "BulwarkWire", "BulwarkHTTP2", nioCore,
       ],
+      exclude: ["Protos"],
       swiftSettings: settings
     ),
     .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),
@@ -254,7 +255,7 @@ let package = Package(
     .testTarget(
       name: "BulwarkCodeGenTests",
       dependencies: [
-        "BulwarkCodeGen",
+        "BulwarkCodeGen", "BulwarkInterceptors", "BulwarkResilience",
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
         .product(name: "SwiftProtobufPluginLibrary", package: "swift-protobuf"),
       ],

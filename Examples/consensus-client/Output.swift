@@ -1,5 +1,7 @@
 import Bulwark
 import ConsensusService
+// The policies have a Verdict too.
+import enum ConsensusService.Verdict
 import Foundation
 
 /// Prints results for people, or as one JSON object per line for programs.

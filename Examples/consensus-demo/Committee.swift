@@ -27,7 +27,7 @@ struct Committee: Sendable {
     let genesis = Genesis.mock(chainID: Self.chainID, validators: size)
     let nodes = (0..<size).map { _ in ConsensusNode(genesis: genesis) }
     let servers = nodes.map { node in
-      Server(listening: .tcp(host: "127.0.0.1", port: 0)) { node.service }
+      Server(listening: .tcp(host: "127.0.0.1", port: 0)) { node }
     }
     try await withThrowingTaskGroup { group in
       for server in servers {

@@ -72,7 +72,7 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
       eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads),
       interceptors: faults.map { [$0] } ?? []
     ) {
-      node.service
+      node
       if let faults { FaultControl(faults) }
     }
     var services: [any Service] = [

@@ -20,8 +20,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 def generate_stubs():
     """The modules consensus_pb2 and consensus_pb2_grpc, fresh from the .proto."""
     directory = tempfile.TemporaryDirectory(prefix="look-in-")
-    arguments = ["protoc", f"-I{ROOT}/Protos", f"--python_out={directory.name}", f"--grpc_python_out={directory.name}"]
-    if protoc.main([*arguments, "consensus/v1/consensus.proto"]) != 0:
+    google = pathlib.Path(protoc.__file__).with_name("_proto")
+    arguments = ["protoc", f"-I{ROOT}/Protos", f"-I{google}"]
+    arguments += [f"--python_out={directory.name}", f"--grpc_python_out={directory.name}"]
+    if protoc.main([*arguments, "bulwark/policy.proto", "consensus/v1/consensus.proto"]) != 0:
         sys.exit("protoc could not generate the stubs")
     sys.path.insert(0, directory.name)
     messages = importlib.import_module("consensus.v1.consensus_pb2")

@@ -14,8 +14,9 @@ struct GenerateBulwark: CommandPlugin {
       )
     }
     let compiler = try Self.compiler()
+    let includes = options.includes + Self.ownIncludes(from: context.package)
     for job in jobs {
-      try Self.run(compiler, job.arguments(generator: generator, options: options))
+      try Self.run(compiler, job.arguments(generator: generator, includes: includes, options: options))
       print("generated \(job.files.count) files into \(job.output.path)")
     }
   }
@@ -38,6 +39,20 @@ struct GenerateBulwark: CommandPlugin {
       throw Failure("--target must say which target the Swift goes into: \(names)")
     }
     return [Job(protoPath: shared, output: target.generated)]
+  }
+
+  /// Where `import "bulwark/policy.proto"` is found: in Bulwark's own package, which this one depends on or is.
+  private static func ownIncludes(from package: Package) -> [URL] {
+    var packages = [package]
+    var seen: Set<Package.ID> = []
+    while let package = packages.popLast() {
+      guard seen.insert(package.id).inserted else { continue }
+      let directory = package.directoryURL.appending(path: "Protos")
+      let file = directory.appending(path: "bulwark/policy.proto")
+      if FileManager.default.fileExists(atPath: file.path) { return [directory] }
+      packages += package.dependencies.map(\.package)
+    }
+    return []
   }
 
   /// The protoc that $PROTOC names, or the first on the PATH.
@@ -84,13 +99,13 @@ private struct Job {
     self.files = paths.filter { $0.hasSuffix(".proto") }.sorted()
   }
 
-  func arguments(generator: URL, options: Options) throws -> [String] {
+  func arguments(generator: URL, includes: [URL], options: Options) throws -> [String] {
     try FileManager.default.createDirectory(at: self.output, withIntermediateDirectories: true)
     return [
       "--plugin=protoc-gen-bulwark=\(generator.path)", "--bulwark_out=\(self.output.path)",
       "--bulwark_opt=\(options.generatorOptions.joined(separator: ","))",
       "--proto_path=\(self.protoPath.path)",
-    ] + options.includes.map { "--proto_path=\($0.path)" } + self.files
+    ] + includes.map { "--proto_path=\($0.path)" } + self.files
   }
 }
 

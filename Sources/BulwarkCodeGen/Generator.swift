@@ -3,7 +3,8 @@ public import SwiftProtobufPluginLibrary
 
 /// The protoc plugin: `protoc --bulwark_out=DIR [--bulwark_opt=KEY=VALUE,…] FILE.proto`.
 ///
-/// It writes one `NAME.bulwark.swift` for each file that protoc asks for. ``GeneratorOptions`` lists the options.
+/// It writes one `NAME.bulwark.swift` for each file that protoc asks for, but for `bulwark/policy.proto`, which has
+/// nothing to generate. ``GeneratorOptions`` lists the options.
 public struct BulwarkGenerator: CodeGenerator {
   /// Creates the generator.
   public init() {}
@@ -24,9 +25,9 @@ public struct BulwarkGenerator: CodeGenerator {
   ) throws {
     let options = try GeneratorOptions(parameter.parsedPairs)
     let namer = Namer(options: options, generating: files)
-    for file in files {
+    for file in files where !PolicySchema.isDefined(by: file) {
       var source = SourceText()
-      FilePlan(file, namer: namer, options: options).write(to: &source)
+      try FilePlan(file, namer: namer, options: options).write(to: &source)
       try generatorOutputs.add(fileName: options.outputName(for: file.name), contents: source.text)
     }
   }

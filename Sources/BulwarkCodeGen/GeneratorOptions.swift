@@ -14,6 +14,15 @@ public struct GeneratorOptions {
   /// Who can see what is generated.
   public enum Visibility: String, CaseIterable, Sendable {
     case `public`, package, `internal`
+
+    /// The access modifier with the blank behind it, if there is one.
+    var modifier: String {
+      switch self {
+      case .public: "public "
+      case .package: "package "
+      case .internal: ""
+      }
+    }
   }
 
   /// What a generated file is called.

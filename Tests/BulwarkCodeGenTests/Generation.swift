@@ -6,8 +6,12 @@ import SwiftProtobufPluginLibrary
 enum Generation {
   /// What is generated for the last of the files, which may import the ones before it.
   static func source(_ files: String..., options: String = "") throws -> String {
-    let response = try Self.response(files, options: options)
-    return response.file.first?.content ?? "nothing; error: \(response.error)"
+    try Self.source(of: Self.response(files, options: options))
+  }
+
+  /// What is in the one file of an answer, or why there is none.
+  static func source(of response: Google_Protobuf_Compiler_CodeGeneratorResponse) -> String {
+    response.file.first?.content ?? "nothing; error: \(response.error)"
   }
 
   /// The plugin's answer to protoc, with the last file to generate.
@@ -20,6 +24,14 @@ enum Generation {
       proto.messageType = proto.messageType.map(Self.completed)
       return proto
     }
+    return Self.response(protos, options: options)
+  }
+
+  /// The plugin's answer to protoc, with the last file to generate.
+  static func response(
+    _ protos: [Google_Protobuf_FileDescriptorProto],
+    options: String = ""
+  ) -> Google_Protobuf_Compiler_CodeGeneratorResponse {
     let request = Google_Protobuf_Compiler_CodeGeneratorRequest.with {
       $0.protoFile = protos
       $0.fileToGenerate = protos.suffix(1).map(\.name)

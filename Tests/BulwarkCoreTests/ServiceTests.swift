@@ -134,6 +134,16 @@ private struct Greeter: RPCService {
     }
   }
 
+  @Test(arguments: [HandlerExecution.onLoop, .offLoop])
+  func aMethodOfAnyKindRunsWhereItIsRegisteredTo(execution: HandlerExecution) {
+    var registry = ServiceRegistry()
+    registry.unary(TextMethod.method(.unary), execution: execution) { text, _ in text }
+    registry.clientStreaming(TextMethod.method(.clientStreaming), execution: execution) { _, _ in "" }
+    registry.serverStreaming(TextMethod.method(.serverStreaming), execution: execution) { _, _, _ in }
+    registry.bidirectional(TextMethod.method(.bidirectional), execution: execution) { _, _, _ in }
+    #expect(registry.entries.map(\.execution) == Array(repeating: execution, count: 4))
+  }
+
   @Test func theBuilderPutsServicesTogether() {
     func build(@ServiceBuilder _ services: () -> [any RPCService]) -> [String] {
       services().compactMap { ($0 as? Greeter)?.name }

@@ -94,4 +94,11 @@ import Testing
     #expect(method != MethodDescriptor(service: "a.v1.B", method: "C", kind: .bidirectional))
     #expect(Peer(address: "unix:/x").description == "unix:/x")
   }
+
+  @Test func whetherAMethodMayBeRepeatedDoesNotTellItFromAnother() {
+    let method = MethodDescriptor(service: "a.v1.B", method: "C", kind: .unary)
+    let repeatable = MethodDescriptor(service: "a.v1.B", method: "C", kind: .unary, idempotency: .idempotent)
+    #expect(method.idempotency == .unknown)
+    #expect(method == repeatable && Set([method]).contains(repeatable))
+  }
 }

@@ -53,17 +53,16 @@ def _run_protoc(
         raise RuntimeError(f"protoc failed: {' '.join(arguments)}")
 
 
+FILES = (
+    "bulwark/policy.proto",
+    "bench/echo.proto",
+    "interop/interop.proto",
+    "consensus/v1/consensus.proto",
+    "consensus/v1/mock.proto",
+)
 generate(
     ROOT / "Protos",
-    *(
-        ROOT / "Protos" / name
-        for name in (
-            "bench/echo.proto",
-            "interop/interop.proto",
-            "consensus/v1/consensus.proto",
-            "consensus/v1/mock.proto",
-        )
-    ),
+    *(ROOT / "Protos" / name for name in FILES),
 )
 
 bench = importlib.import_module("bench.echo_pb2")

@@ -2,6 +2,7 @@
 // swift-format-ignore-file
 
 public import BulwarkCore
+public import BulwarkInterceptors
 public import BulwarkProtobuf
 
 /// The two votes of a round.
@@ -695,11 +696,11 @@ extension ConsensusService {
     registry.unary(ConsensusServiceMethods.getDuties, self.getDuties(_:context:))
     registry.unary(ConsensusServiceMethods.submitVote, self.submitVote(_:context:))
     registry.unary(ConsensusServiceMethods.getStatus, self.getStatus(_:context:))
-    registry.unary(ConsensusServiceMethods.proposeBlock, self.proposeBlock(_:context:))
+    registry.unary(ConsensusServiceMethods.proposeBlock, execution: .offLoop, self.proposeBlock(_:context:))
     registry.unary(ConsensusServiceMethods.getProposal, self.getProposal(_:context:))
-    registry.clientStreaming(ConsensusServiceMethods.uploadBlockParts, self.uploadBlockParts(_:context:))
-    registry.unary(ConsensusServiceMethods.verifyBlock, self.verifyBlock(_:context:))
-    registry.unary(ConsensusServiceMethods.verifyCommit, self.verifyCommit(_:context:))
+    registry.clientStreaming(ConsensusServiceMethods.uploadBlockParts, execution: .offLoop, self.uploadBlockParts(_:context:))
+    registry.unary(ConsensusServiceMethods.verifyBlock, execution: .offLoop, self.verifyBlock(_:context:))
+    registry.unary(ConsensusServiceMethods.verifyCommit, execution: .offLoop, self.verifyCommit(_:context:))
     registry.bidirectional(ConsensusServiceMethods.streamVotes, self.streamVotes(_:to:context:))
     registry.serverStreaming(ConsensusServiceMethods.syncBlocks, self.syncBlocks(_:to:context:))
     registry.serverStreaming(ConsensusServiceMethods.subscribeEvents, self.subscribeEvents(_:to:context:))
@@ -710,49 +711,49 @@ extension ConsensusService {
 public enum ConsensusServiceMethods {
   /// `/consensus.v1.ConsensusService/RegisterValidator`.
   public static let registerValidator = BulwarkCore.RPCMethod<RegisterValidatorRequest, RegisterValidatorResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "RegisterValidator", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "RegisterValidator", kind: .unary, idempotency: .idempotent),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/GetValidatorSet`.
   public static let getValidatorSet = BulwarkCore.RPCMethod<GetValidatorSetRequest, GetValidatorSetResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetValidatorSet", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetValidatorSet", kind: .unary, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/GetDuties`.
   public static let getDuties = BulwarkCore.RPCMethod<GetDutiesRequest, GetDutiesResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetDuties", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetDuties", kind: .unary, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/SubmitVote`.
   public static let submitVote = BulwarkCore.RPCMethod<SubmitVoteRequest, SubmitVoteResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "SubmitVote", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "SubmitVote", kind: .unary, idempotency: .idempotent),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/GetStatus`.
   public static let getStatus = BulwarkCore.RPCMethod<GetStatusRequest, GetStatusResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetStatus", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetStatus", kind: .unary, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/ProposeBlock`.
   public static let proposeBlock = BulwarkCore.RPCMethod<ProposeBlockRequest, ProposeBlockResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "ProposeBlock", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "ProposeBlock", kind: .unary, idempotency: .idempotent),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/GetProposal`.
   public static let getProposal = BulwarkCore.RPCMethod<GetProposalRequest, GetProposalResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetProposal", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "GetProposal", kind: .unary, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
@@ -766,14 +767,14 @@ public enum ConsensusServiceMethods {
 
   /// `/consensus.v1.ConsensusService/VerifyBlock`.
   public static let verifyBlock = BulwarkCore.RPCMethod<VerifyBlockRequest, VerifyBlockResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "VerifyBlock", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "VerifyBlock", kind: .unary, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/VerifyCommit`.
   public static let verifyCommit = BulwarkCore.RPCMethod<VerifyCommitRequest, VerifyCommitResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "VerifyCommit", kind: .unary),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "VerifyCommit", kind: .unary, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
@@ -787,17 +788,128 @@ public enum ConsensusServiceMethods {
 
   /// `/consensus.v1.ConsensusService/SyncBlocks`.
   public static let syncBlocks = BulwarkCore.RPCMethod<SyncBlocksRequest, SyncBlocksResponse>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "SyncBlocks", kind: .serverStreaming),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "SyncBlocks", kind: .serverStreaming, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
 
   /// `/consensus.v1.ConsensusService/SubscribeEvents`.
   public static let subscribeEvents = BulwarkCore.RPCMethod<SubscribeEventsRequest, ConsensusEvent>(
-    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "SubscribeEvents", kind: .serverStreaming),
+    BulwarkCore.MethodDescriptor(service: "consensus.v1.ConsensusService", method: "SubscribeEvents", kind: .serverStreaming, idempotency: .noSideEffects),
     request: .protobuf,
     response: .protobuf
   )
+
+  /// The policies that `consensus/v1/consensus.proto` gives the methods.
+  public static let policies = BulwarkInterceptors.PolicySet(source: "consensus/v1/consensus.proto", [
+    .service("consensus.v1.ConsensusService"): .with {
+      $0.retryBudget = .with {
+        $0.ratio = 0.1
+        $0.minimumPerSecond = 5.0
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "RegisterValidator"): .with {
+      $0.retry = .with {
+        $0.maximumAttempts = 3
+      }
+      $0.circuitBreaker = .with {
+        $0.failureThreshold = 0.3
+        $0.minimumCalls = 10
+        $0.window = .seconds(10)
+        $0.breakDuration = .seconds(30)
+        $0.successThreshold = 1
+        $0.name = "validator_rpc"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "GetValidatorSet"): .with {
+      $0.retry = .with {
+        $0.maximumAttempts = 3
+      }
+      $0.circuitBreaker = .with {
+        $0.name = "validator_rpc"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "GetDuties"): .with {
+      $0.retry = .with {
+        $0.maximumAttempts = 3
+      }
+      $0.circuitBreaker = .with {
+        $0.name = "validator_rpc"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "SubmitVote"): .with {
+      $0.retry = .with {
+        $0.maximumAttempts = 3
+      }
+      $0.circuitBreaker = .with {
+        $0.name = "validator_rpc"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "GetStatus"): .with {
+      $0.retry = .with {
+        $0.maximumAttempts = 3
+      }
+      $0.circuitBreaker = .with {
+        $0.name = "validator_rpc"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "ProposeBlock"): .with {
+      $0.retry = .with {
+        $0.maximumAttempts = 3
+      }
+      $0.rateLimit = .with {
+        $0.rate = 10.0
+        $0.burst = 100
+        $0.name = "block_proposals"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "GetProposal"): .with {
+      $0.retry = .with {
+        $0.maximumAttempts = 3
+      }
+      $0.rateLimit = .with {
+        $0.name = "block_proposals"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "UploadBlockParts"): .with {
+      $0.rateLimit = .with {
+        $0.name = "block_proposals"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "VerifyBlock"): .with {
+      $0.bulkhead = .with {
+        $0.maximumConcurrent = 50
+        $0.queueLimit = 20
+        $0.name = "block_verification"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "VerifyCommit"): .with {
+      $0.bulkhead = .with {
+        $0.name = "block_verification"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "StreamVotes"): .with {
+      $0.idleTimeout = .seconds(300)
+      $0.bulkhead = .with {
+        $0.maximumConcurrent = 16
+        $0.queueLimit = 0
+        $0.name = "consensus_streams"
+        $0.scope = .peer
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "SyncBlocks"): .with {
+      $0.idleTimeout = .seconds(300)
+      $0.bulkhead = .with {
+        $0.name = "consensus_streams"
+      }
+    },
+    .method(service: "consensus.v1.ConsensusService", "SubscribeEvents"): .with {
+      $0.idleTimeout = .seconds(300)
+      $0.bulkhead = .with {
+        $0.name = "consensus_streams"
+      }
+    },
+  ])
 }
 
 /// Calls `consensus.v1.ConsensusService`. Copies share what they call through.

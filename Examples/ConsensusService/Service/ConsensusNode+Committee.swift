@@ -1,19 +1,8 @@
-public import Bulwark
+import Bulwark
 import BulwarkProtobuf
 
 // What a committee of mock validators does with its nodes.
 extension ConsensusNode {
-  /// The node as it is best served: methods that hash or check whole blocks run off the event loops, where they
-  /// would hold up every call of the connections that share one.
-  public var service: some RPCService {
-    self.offLoop(
-      Methods.proposeBlock.descriptor,
-      Methods.uploadBlockParts.descriptor,
-      Methods.verifyBlock.descriptor,
-      Methods.verifyCommit.descriptor
-    )
-  }
-
   /// The proposal that is due in this node's round, signed with the key that `key` finds for the validator whose
   /// turn it is; nil if there is no such key.
   public func proposal(

@@ -73,7 +73,7 @@ struct Namer {
   /// A nested type that has the name of a top-level one would hide it from the fields beside it.
   private func nestedName(_ name: String, _ kind: String, in parent: Descriptor) -> String {
     let file: FileDescriptor = parent.file
-    let visible = [file] + file.dependencies
+    let visible = [file] + file.dependencies.filter { !PolicySchema.isDefined(by: $0) }
     let isTaken = visible.contains { file in
       file.messages.contains { self.topLevelName($0.name, "Message", file) == name }
         || file.enums.contains { self.topLevelName($0.name, "Enum", file) == name }

@@ -22,9 +22,13 @@ enum ReservedNames {
   /// Members that every generated enumeration has.
   private static let enumMembers: Set<String> = ["hashValue", "rawValue", "stored", "unrecognized"]
 
+  /// Members of the enumeration of a service's methods that are none.
+  private static let methodsMembers: Set<String> = ["policies"]
+
   /// Types that generated code names without their module.
   private static let types: Set<String> = [
-    "Bool", "BulwarkCore", "BulwarkProtobuf", "Double", "Float", "Hashable", "Int32", "Int64", "Sendable",
+    "Bool", "BulwarkCore", "BulwarkInterceptors", "BulwarkProtobuf", "Double", "Float", "Hashable", "Int32",
+    "Int64", "Sendable",
     "String", "Swift", "UInt32", "UInt64", "UInt8",
   ]
 
@@ -40,7 +44,7 @@ enum ReservedNames {
 
   /// The name of a method.
   static func method(_ name: String) -> String {
-    self.special.contains(name) ? name + "_" : name
+    self.special.contains(name) || self.methodsMembers.contains(name) ? name + "_" : name
   }
 
   /// Whether a type of this name would hide one that generated code needs, or cannot be declared.

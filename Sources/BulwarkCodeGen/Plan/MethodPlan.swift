@@ -12,6 +12,9 @@ struct MethodPlan {
   let request: String
   let response: String
 
+  /// Whether the handler runs on the global executor.
+  let isOffLoop: Bool
+
   var documentation: [String] {
     Comments.lines(of: self.method, isDeprecated: self.method.options.deprecated)
   }
@@ -26,7 +29,19 @@ struct MethodPlan {
     }
   }
 
+  /// What the method's descriptor says beside names and kind.
+  var idempotency: String {
+    switch self.method.options.idempotencyLevel {
+    case .idempotencyUnknown: ""
+    case .noSideEffects: ", idempotency: .noSideEffects"
+    case .idempotent: ", idempotency: .idempotent"
+    }
+  }
+
   // MARK: - Server
+
+  /// Where the handler runs, as an argument of its registration.
+  var execution: String { self.isOffLoop ? "execution: .offLoop, " : "" }
 
   /// The function of `ServiceRegistry` that registers the method.
   var registration: String { self.kind }

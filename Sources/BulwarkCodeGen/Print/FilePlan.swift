@@ -8,14 +8,25 @@ struct FilePlan {
   private let options: GeneratorOptions
   private let table: TablePlan
   private let messages: [MessagePlan]
+  private let services: [ServicePrinter]
 
-  init(_ file: FileDescriptor, namer: Namer, options: GeneratorOptions) {
+  /// - Throws: ``GeneratorError`` for a policy that cannot be.
+  init(_ file: FileDescriptor, namer: Namer, options: GeneratorOptions) throws(GeneratorError) {
     let table = TablePlan(file)
     self.file = file
     self.namer = namer
     self.options = options
     self.table = table
     self.messages = table.messages.map { MessagePlan($0, namer: namer, table: table) }
+    let schema = PolicySchema(visibleIn: file)
+    var services: [ServicePrinter] = []
+    for service in file.services {
+      let policies = try ServicePolicies(of: service, schema: schema)
+      services.append(
+        ServicePrinter(service, policies: policies, namer: namer, access: options.visibility.modifier)
+      )
+    }
+    self.services = services
   }
 
   /// Writes the file.
@@ -32,9 +43,9 @@ struct FilePlan {
       source.line()
       printer.writeDeclaration(of: message, to: &source)
     }
-    for service in self.file.services {
+    for service in self.services {
       source.line()
-      ServicePrinter(service, namer: self.namer, access: self.access).write(to: &source)
+      service.write(to: &source)
     }
     guard !self.messages.isEmpty else { return }
     source.line()
@@ -49,20 +60,14 @@ struct FilePlan {
     }
   }
 
-  /// The access modifier with the blank behind it, if there is one.
-  private var access: String {
-    switch self.options.visibility {
-    case .public: "public "
-    case .package: "package "
-    case .internal: ""
-    }
-  }
+  private var access: String { self.options.visibility.modifier }
 
   private func writeImports(to source: inout SourceText) {
     var modules = self.namer.importedModules(of: self.file)
     if self.options.importsRuntime {
       modules.append("BulwarkProtobuf")
-      if !self.file.services.isEmpty { modules.append("BulwarkCore") }
+      if !self.services.isEmpty { modules.append("BulwarkCore") }
+      if self.services.contains(where: \.hasPolicies) { modules.append("BulwarkInterceptors") }
       modules = Set(modules).sorted()
     }
     guard !modules.isEmpty else { return }

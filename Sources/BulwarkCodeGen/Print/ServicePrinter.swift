@@ -6,10 +6,12 @@ struct ServicePrinter {
   private let service: ServiceDescriptor
   private let name: String
   private let methods: [MethodPlan]
+  private let policies: ServicePolicies
   private let access: String
 
-  init(_ service: ServiceDescriptor, namer: Namer, access: String) {
+  init(_ service: ServiceDescriptor, policies: ServicePolicies, namer: Namer, access: String) {
     self.service = service
+    self.policies = policies
     self.name = namer.name(of: service)
     self.access = access
     let names = namer.methods(of: service)
@@ -18,10 +20,14 @@ struct ServicePrinter {
         method: method,
         name: ReservedNames.quoted(names[method.name] ?? method.name),
         request: namer.name(of: method.inputType),
-        response: namer.name(of: method.outputType)
+        response: namer.name(of: method.outputType),
+        isOffLoop: policies.offLoop.contains(method.name)
       )
     }
   }
+
+  /// Whether the .proto file annotates the service or one of its methods with more than an executor.
+  var hasPolicies: Bool { !self.policies.annotations.isEmpty }
 
   func write(to source: inout SourceText) {
     self.writeProtocol(to: &source)
@@ -57,7 +63,7 @@ struct ServicePrinter {
         source in
         for method in self.methods {
           source.line(
-            "registry.\(method.registration)(\(self.name)Methods.\(method.name), \(method.handler))"
+            "registry.\(method.registration)(\(self.name)Methods.\(method.name), \(method.execution)\(method.handler))"
           )
         }
       }
@@ -73,11 +79,15 @@ struct ServicePrinter {
         source.line("/// `/\(self.service.fullName)/\(method.method.name)`.")
         source.block("\(self.access)static let \(method.name) = \(type)(", closing: ")") { source in
           let path = "service: \"\(self.service.fullName)\", method: \"\(method.method.name)\""
-          source.line("BulwarkCore.MethodDescriptor(\(path), kind: .\(method.kind)),")
+          source.line("BulwarkCore.MethodDescriptor(\(path), kind: .\(method.kind)\(method.idempotency)),")
           source.line("request: .protobuf,")
           source.line("response: .protobuf")
         }
       }
+      guard self.hasPolicies else { return }
+      source.line()
+      PolicyPrinter(policies: self.policies, access: self.access, source: self.service.file.name)
+        .write(to: &source)
     }
   }
 

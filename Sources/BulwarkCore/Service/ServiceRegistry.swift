@@ -30,10 +30,12 @@ public struct ServiceRegistry: Sendable {
   @inlinable
   public mutating func unary<Request, Response>(
     _ method: RPCMethod<Request, Response>,
+    execution: HandlerExecution = .onLoop,
     _ body: @escaping @Sendable (Request, CallContext) async throws -> Response
   ) {
     self.register(
       method.descriptor,
+      execution: execution,
       handler: .unary { message, context in
         try method.response.encoded(await body(method.request.decode(message), context))
       }
@@ -44,10 +46,12 @@ public struct ServiceRegistry: Sendable {
   @inlinable
   public mutating func clientStreaming<Request, Response>(
     _ method: RPCMethod<Request, Response>,
+    execution: HandlerExecution = .onLoop,
     _ body: @escaping @Sendable (RequestStream<Request>, CallContext) async throws -> Response
   ) {
     self.register(
       method.descriptor,
+      execution: execution,
       handler: .stream { source, sink, context in
         let response = try await body(RequestStream(source, method.request), context)
         try await sink.write(method.response.encoded(response))
@@ -59,10 +63,12 @@ public struct ServiceRegistry: Sendable {
   @inlinable
   public mutating func serverStreaming<Request, Response>(
     _ method: RPCMethod<Request, Response>,
+    execution: HandlerExecution = .onLoop,
     _ body: @escaping @Sendable (Request, ResponseWriter<Response>, CallContext) async throws -> Void
   ) {
     self.register(
       method.descriptor,
+      execution: execution,
       handler: .stream { source, sink, context in
         let request = try await source.onlyMessage(method.request)
         try await body(request, ResponseWriter(sink, method.response), context)
@@ -74,11 +80,13 @@ public struct ServiceRegistry: Sendable {
   @inlinable
   public mutating func bidirectional<Request, Response>(
     _ method: RPCMethod<Request, Response>,
+    execution: HandlerExecution = .onLoop,
     _ body:
       @escaping @Sendable (RequestStream<Request>, ResponseWriter<Response>, CallContext) async throws -> Void
   ) {
     self.register(
       method.descriptor,
+      execution: execution,
       handler: .stream { source, sink, context in
         try await body(RequestStream(source, method.request), ResponseWriter(sink, method.response), context)
       }

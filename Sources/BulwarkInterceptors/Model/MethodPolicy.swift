@@ -35,11 +35,4 @@ public struct MethodPolicy: PolicyRecord {
   ) -> [PolicyField<Self>] {
     [PolicyField(section: key, path)] + Section.fields.map { PolicyField($0, in: key, path) }
   }
-
-  /// A policy made in place.
-  public static func with(_ change: (inout MethodPolicy) throws -> Void) rethrows -> MethodPolicy {
-    var policy = MethodPolicy()
-    try change(&policy)
-    return policy
-  }
 }

@@ -80,6 +80,13 @@ public struct PolicyField<Root: Sendable>: Sendable {
 }
 
 extension PolicyRecord {
+  /// A record made in place.
+  public static func with(_ change: (inout Self) throws -> Void) rethrows -> Self {
+    var record = Self()
+    try change(&record)
+    return record
+  }
+
   /// Sets one field.
   ///
   /// - Throws: `InvalidOption` if there is no field of this key, or if the value is none of its type.

@@ -1,0 +1,31 @@
+/// Writes what a .proto file annotates a service and its methods with, as a `PolicySet`.
+struct PolicyPrinter {
+  let policies: ServicePolicies
+  let access: String
+
+  /// The name of the .proto file, which operators are shown as the source of a value.
+  let source: String
+
+  func write(to source: inout SourceText) {
+    source.line("/// The policies that `\(self.source)` gives the methods.")
+    let opening = "BulwarkInterceptors.PolicySet(source: \(self.source.debugDescription), ["
+    source.block("\(self.access)static let policies = \(opening)", closing: "])") { source in
+      for (selector, settings) in self.policies.annotations {
+        source.block("\(selector): .with {", closing: "},") { source in Self.write(settings, to: &source) }
+      }
+    }
+  }
+
+  private static func write(_ settings: [PolicySetting], to source: inout SourceText) {
+    for setting in settings {
+      switch setting.value {
+      case .expression(let expression):
+        source.line("$0.\(setting.property) = \(expression)")
+      case .section(let settings) where settings.isEmpty:
+        source.line("$0.\(setting.property) = .with { _ in }")
+      case .section(let settings):
+        source.block("$0.\(setting.property) = .with {") { source in Self.write(settings, to: &source) }
+      }
+    }
+  }
+}
