@@ -32,6 +32,7 @@ let package = Package(
     .library(name: "BulwarkCodeGen", targets: ["BulwarkCodeGen"]),
     .executable(name: "protoc-gen-bulwark", targets: ["protoc-gen-bulwark"]),
     .plugin(name: "GenerateBulwark", targets: ["GenerateBulwark"]),
+    .executable(name: "bulwark-policies", targets: ["bulwark-policies"]),
     .executable(name: "consensus-node", targets: ["consensus-node"]),
     .executable(name: "consensus-client", targets: ["consensus-client"]),
     .executable(name: "consensus-demo", targets: ["consensus-demo"]),
@@ -118,6 +119,14 @@ let package = Package(
       name: "BulwarkConfiguration",
       dependencies: [
         "BulwarkCore", "BulwarkInterceptors", "BulwarkResilience", configuration, yams, logging, lifecycle,
+      ],
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "bulwark-policies",
+      dependencies: [
+        "BulwarkConfiguration", "BulwarkInterceptors", "BulwarkCore", arguments,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: settings
     ),
@@ -240,6 +249,14 @@ let package = Package(
       dependencies: [
         "BulwarkConfiguration", "BulwarkInterceptors", "BulwarkCore", "BulwarkResilience", configuration,
         logging, lifecycle,
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkPoliciesTests",
+      dependencies: [
+        "bulwark-policies", "BulwarkInterceptors", "BulwarkCore", arguments,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: settings
     ),
