@@ -16,6 +16,8 @@ let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "
 let signals: Target.Dependency = .product(name: "UnixSignals", package: "swift-service-lifecycle")
 let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
+let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
 let package = Package(
@@ -26,9 +28,11 @@ let package = Package(
     .library(name: "BulwarkResilience", targets: ["BulwarkResilience"]),
     .library(name: "BulwarkProtobuf", targets: ["BulwarkProtobuf"]),
     .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
+    .library(name: "BulwarkConfiguration", targets: ["BulwarkConfiguration"]),
     .library(name: "BulwarkCodeGen", targets: ["BulwarkCodeGen"]),
     .executable(name: "protoc-gen-bulwark", targets: ["protoc-gen-bulwark"]),
     .plugin(name: "GenerateBulwark", targets: ["GenerateBulwark"]),
+    .executable(name: "bulwark-policies", targets: ["bulwark-policies"]),
     .executable(name: "consensus-node", targets: ["consensus-node"]),
     .executable(name: "consensus-client", targets: ["consensus-client"]),
     .executable(name: "consensus-demo", targets: ["consensus-demo"]),
@@ -44,6 +48,8 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
     .package(url: "https://github.com/apple/swift-protobuf", from: "1.32.0"),
     .package(url: "https://github.com/apple/swift-crypto", "3.12.0"..<"5.0.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
     // C: the two system libraries, and the few lines that Swift cannot say.
@@ -104,6 +110,23 @@ let package = Package(
       dependencies: [
         "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf",
         "BulwarkInterceptors",
+      ],
+      swiftSettings: settings
+    ),
+
+    // The policies of each RPC method, read from files and from the environment.
+    .target(
+      name: "BulwarkConfiguration",
+      dependencies: [
+        "BulwarkCore", "BulwarkInterceptors", "BulwarkResilience", configuration, yams, logging, lifecycle,
+      ],
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "bulwark-policies",
+      dependencies: [
+        "BulwarkConfiguration", "BulwarkInterceptors", "BulwarkCore", arguments,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
       ],
       swiftSettings: settings
     ),
@@ -220,6 +243,22 @@ let package = Package(
         "BulwarkWire", "BulwarkHTTP2", nioCore,
       ],
       exclude: ["Protos"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkConfigurationTests",
+      dependencies: [
+        "BulwarkConfiguration", "BulwarkInterceptors", "BulwarkCore", "BulwarkResilience", configuration,
+        logging, lifecycle,
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkPoliciesTests",
+      dependencies: [
+        "bulwark-policies", "BulwarkInterceptors", "BulwarkCore", arguments,
+        .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+      ],
       swiftSettings: settings
     ),
     .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),

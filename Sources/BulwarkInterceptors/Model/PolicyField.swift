@@ -62,12 +62,16 @@ public struct PolicyField<Root: Sendable>: Sendable {
   init<Section: PolicyRecord>(section key: String, _ path: any WritableKeyPath<Root, Section?> & Sendable) {
     self.key = key
     self.isSet = { $0[keyPath: path] != nil }
-    self.text = { _ in nil }
+    // Its fields show that it is there, unless there are none.
+    self.text = { root in
+      guard let section = root[keyPath: path] else { return nil }
+      return Section.fields.contains { $0.isSet(section) } ? nil : true.policyText
+    }
     self.copy = { from, to in
       if from[keyPath: path] != nil, to[keyPath: path] == nil { to[keyPath: path] = Section() }
     }
     self.read = { value, root throws(InvalidOption) in
-      guard case .flag(true) = value else {
+      guard Bool(policyValue: value) == true else {
         throw InvalidOption(
           field: key,
           value: value.shown,

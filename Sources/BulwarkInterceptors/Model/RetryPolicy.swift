@@ -30,8 +30,7 @@ public struct RetryPolicy: PolicyRecord {
 
   /// The settings with defaults where something was left open.
   public var options: RetryOptions {
-    var options = RetryOptions()
-    if let maximumAttempts { options.maximumAttempts = maximumAttempts }
+    var options = RetryOptions(maximumAttempts: self.maximumAttempts ?? 3)
     if let initialBackoff { options.backoff.base = initialBackoff }
     if let maximumBackoff { options.backoff.maximum = maximumBackoff }
     if let backoffMultiplier { options.backoff.growth = .exponential(multiplier: backoffMultiplier) }

@@ -1,5 +1,6 @@
 import BulwarkCore
 import BulwarkInterceptors
+import BulwarkResilience
 import Testing
 
 struct EffectivePolicyTests {
@@ -50,6 +51,18 @@ struct EffectivePolicyTests {
     let set = PolicySet(source: "code", [.all: .with { $0.bulkhead = BulkheadPolicy() }])
     #expect(EffectivePolicy(of: self.method, from: [set]).policy.bulkhead == BulkheadPolicy())
     #expect(EffectivePolicy(of: self.method, from: [set]).policy.rateLimit == nil)
+  }
+
+  @Test func anEmptySectionIsShownAndReadBack() throws {
+    let shown = EffectivePolicy(.with { $0.bulkhead = BulkheadPolicy() }).lines
+    #expect(shown.map { "\($0.key) = \($0.value)" } == ["bulkhead = true"])
+    var policy = MethodPolicy()
+    try policy.set("bulkhead", to: .text("true"))
+    #expect(policy.bulkhead == BulkheadPolicy())
+  }
+
+  @Test func aRetryThatSaysNothingMakesThreeAttempts() {
+    #expect(RetryPolicy().options.maximumAttempts == 3)
   }
 
   @Test func theHealthServiceIsLeftAloneByWhatIsMeantForAll() {
