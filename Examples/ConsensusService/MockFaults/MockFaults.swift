@@ -7,7 +7,7 @@ import Synchronization
 /// it is told. Safe to use from any task, and changed while calls run: each call is decided once, when it begins.
 ///
 ///     let faults = MockFaults()
-///     let server = Server(listening: endpoint, interceptors: [faults]) { node.service }
+///     let server = Server(listening: endpoint, interceptors: [faults]) { node }
 ///     try faults.set([FaultSetting("SubmitVote:first=2/3,latency=5ms")])
 ///
 /// A call can ask for faults of its own in the metadata `x-mock-latency-ms`, `x-mock-fail-rate` and
