@@ -91,7 +91,9 @@ import Testing
       let expected = self.answers[number]
       switch self.bulkhead.reserve(weight: weight, priority: priority, deadline: deadline) {
       case .admitted:
-        guard expected == .admitted(number) else { return "admitted instead of \(String(describing: expected))" }
+        guard expected == .admitted(number) else {
+          return "admitted instead of \(String(describing: expected))"
+        }
         self.holding.append(number)
       case .refused(let refusal):
         guard expected == .refused(number, refusal.reason) else {

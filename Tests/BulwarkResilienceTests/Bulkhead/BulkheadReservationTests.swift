@@ -44,7 +44,8 @@ import Testing
     #expect(bulkhead.stats.inUse == 0)
   }
 
-  @Test func `Whom the queue has no place for is refused at once, and the listeners hear of it`() async throws {
+  @Test func `Whom the queue has no place for is refused at once, and the listeners hear of it`() async throws
+  {
     let bulkhead = try self.bulkhead(1, queueLimit: 1)
     let permit = try bulkhead.permit()
     let place = try self.place(bulkhead)
