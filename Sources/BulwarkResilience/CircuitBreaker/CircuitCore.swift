@@ -5,8 +5,7 @@ final class CircuitCore: Sendable {
   /// What the machine's lock guards.
   private struct Control: Sendable {
     var machine: CircuitBreakerMachine
-    /// What the tallies count on the machine's behalf, and the number of its posting.
-    var counting = CircuitGate.Counting.nothing
+    /// The number of what is posted.
     var number: UInt32 = 0
     /// How many transitions there were.
     var transitions: UInt32 = 0
@@ -44,8 +43,7 @@ final class CircuitCore: Sendable {
   func detach() {
     // Let go of after the lock.
     _ = self.control.withLock { control in
-      control.machine.count(control.recall(), as: control.counting)
-      control.counting = .nothing
+      control.machine.count(control.recall(), as: self.gate.counting)
       defer { control.stripes = InlineArray(repeating: nil) }
       return control.stripes
     }
@@ -79,14 +77,15 @@ final class CircuitCore: Sendable {
   /// The one door to the machine.
   private func modify<Result>(_ body: (inout Control) -> Result) -> Result {
     self.control.withLock { control in
-      if control.counting != .nothing { control.machine.count(control.recall(), as: control.counting) }
+      let counted = self.gate.counting
+      if counted != .nothing { control.machine.count(control.recall(), as: counted) }
       let result = body(&control)
       control.number = control.number == .max ? 1 : control.number + 1
-      control.counting = self.gate.post(
+      let counting = self.gate.post(
         control.machine.standing,
         slowCallNanoseconds: control.machine.settings.slowCallNanoseconds
       )
-      if control.counting != .nothing {
+      if counting != .nothing {
         for index in control.stripes.indices { control.stripes[index]?.tally.open(control.number) }
       }
       return result

@@ -86,6 +86,15 @@ struct CircuitGate: ~Copyable {
 
   // MARK: The owner, under its lock
 
+  /// What the tallies have counted since they were opened for what is posted.
+  var counting: Counting {
+    switch self.word.load(ordering: .relaxed) & 0xFF {
+    case Word.asks: .nothing
+    case Word.admits: .successes
+    default: .rejections
+    }
+  }
+
   /// Posts what stands, after a recall of what stood before.
   ///
   /// - Returns: What the tallies count from now on, once they are opened; a posting that counts nothing needs none, and
