@@ -19,6 +19,7 @@ ORDER = [
     "breaker open",
     "limiter",
     "limiter half",
+    "limiter, 16",
     "limiter refusal",
     "keyed limiter",
     "bulkhead",

@@ -9,6 +9,7 @@ enum Workloads {
       try self.openBreaker(),
       try self.limiter(),
       try self.halfEmptyLimiter(),
+      try self.unbatchedLimiter(),
       try self.limiterRefusal(),
       try self.keyedLimiter(),
       try self.bulkhead(),
@@ -64,7 +65,7 @@ enum Workloads {
     }
   }
 
-  /// A bucket with less than half of its burst left gives no thread a batch in advance.
+  /// A bucket with less than half of its burst left, at a rate that brings hardly anything back.
   private static func halfEmptyLimiter() throws -> Workload {
     let burst = 10_000_000_000
     let taken = burst / 10 * 6
@@ -77,6 +78,15 @@ enum Workloads {
     }
     return Workload("limiter half", verify: verify) { count in
       for _ in 0..<count { _ = limiter.tryAcquire() }
+    }
+  }
+
+  /// So many permits at once that no thread gets them in advance: all exchange one word.
+  private static func unbatchedLimiter() throws -> Workload {
+    let burst = 10_000_000_000
+    let limiter = try RateLimiter(name: "bench", options: RateLimiterOptions(rate: 1000, burst: burst))
+    return Workload("limiter, 16", verify: { try self.requireAdmitted(limiter, $0) }) { count in
+      for _ in 0..<count { _ = limiter.tryAcquire(16) }
     }
   }
 

@@ -1,5 +1,3 @@
-import Synchronization
-
 /// Stops calling what does not work: counts how calls end, refuses them for a while once too many failed, and lets
 /// them come back through a few probes.
 ///
@@ -8,24 +6,15 @@ import Synchronization
 ///
 /// Safe to use from any thread. A call in a closed circuit takes no lock and allocates nothing.
 public final class CircuitBreaker: Sendable {
-  /// What the machine's lock guards.
-  private struct Control: Sendable {
-    var machine: CircuitBreakerMachine
-    var jitter: JitterGenerator
-    /// What the gate counts on the machine's behalf, and the number of its posting.
-    var counting = CircuitGate.Counting.nothing
-    var number: UInt32 = 0
-  }
-
   /// The name that its rejections and events bear.
-  public let name: String
+  public var name: String { self.stripes.0.name }
   /// Its transitions and rejections.
-  public let events: PolicyEvents
+  public var events: PolicyEvents { self.stripes.0.events }
   /// What it measures time with.
-  package let clock: PolicyClock
-  // Behind all that is public: see the layout of classes with atomics.
-  private let gate: CircuitGate
-  private let control: Mutex<Control>
+  package var clock: PolicyClock { self.core.clock }
+  private let core: CircuitCore
+  // Not in an array: what is read from there is retained, and released, with each call.
+  private let stripes: (CircuitStripe, CircuitStripe, CircuitStripe, CircuitStripe)
 
   /// A circuit breaker.
   ///
@@ -42,28 +31,33 @@ public final class CircuitBreaker: Sendable {
     random: RandomSource = .system
   ) throws(InvalidOption) {
     try options.validate()
-    self.name = name
-    self.events = PolicyEvents()
-    self.clock = clock
-    self.gate = CircuitGate()
-    var jitter = JitterGenerator(seed: random.next())
-    let settings = CircuitBreakerSettings(options)
-    let machine = CircuitBreakerMachine(settings, at: clock.nanoseconds, using: &jitter)
-    self.control = Mutex(Control(machine: machine, jitter: jitter))
-    self.change { _, _ in }
+    let core = CircuitCore(
+      CircuitBreakerSettings(options),
+      clock: clock,
+      jitter: JitterGenerator(seed: random.next())
+    )
+    let events = PolicyEvents()
+    self.core = core
+    let stripes = InlineArray<4, CircuitStripe> { _ in CircuitStripe(of: core, name: name, events: events) }
+    self.stripes = (stripes[0], stripes[1], stripes[2], stripes[3])
+    core.attach(stripes)
+  }
+
+  deinit {
+    self.core.detach()
   }
 
   /// The state. An open circuit whose break is over says so until the next call asks.
-  public var state: CircuitState { self.control.withLock { $0.machine.state } }
+  public var state: CircuitState { self.core.read { $0.state } }
 
   /// What it has seen so far.
   public var stats: CircuitBreakerStats {
     let now = self.clock.nanoseconds
-    return self.change { machine, _ in machine.stats(at: now) }
+    return self.core.change { $0.stats(at: now) }
   }
 
   /// The options; ``reconfigure(_:)`` replaces them.
-  public var options: CircuitBreakerOptions { self.control.withLock { $0.machine.settings.options } }
+  public var options: CircuitBreakerOptions { self.core.read { $0.settings.options } }
 
   /// Replaces the options under way. The state stays, and so do the counts, as far as the new window reaches back. A
   /// break that has begun keeps its length, and a half-open circuit starts with its probes anew. Lower thresholds are
@@ -73,8 +67,8 @@ public final class CircuitBreaker: Sendable {
   public func reconfigure(_ options: CircuitBreakerOptions) throws(InvalidOption) {
     try options.validate()
     let now = self.clock.nanoseconds
-    self.change { machine, _ in machine.reconfigure(CircuitBreakerSettings(options), at: now) }
-    self.tell(.reconfigured, at: now)
+    self.core.change { $0.reconfigure(CircuitBreakerSettings(options), at: now) }
+    self.stripes.0.tell(.reconfigured, at: now)
   }
 
   // MARK: - Calls
@@ -87,11 +81,7 @@ public final class CircuitBreaker: Sendable {
   /// - Parameter now: The present on the breaker's ``clock``, in nanoseconds.
   @inline(__always)
   package func admit(at now: Int64) -> CircuitAdmission {
-    let admission = self.gate.admit(at: now) ?? self.ask(at: now)
-    if case .refused(let refusal) = admission {
-      self.tell(.rejected(refusal.reason, retryAfter: refusal.retryAfterDuration), at: now)
-    }
-    return admission
+    self.withStripe { $0.admit(at: now) }
   }
 
   /// A call that was admitted has ended. Each ticket is settled once.
@@ -99,18 +89,13 @@ public final class CircuitBreaker: Sendable {
   /// - Parameter now: The present on the breaker's ``clock``, in nanoseconds.
   @inline(__always)
   package func settle(_ ticket: CircuitTicket, as verdict: Verdict, at now: Int64) {
-    if verdict == .success, self.gate.settleSuccess(ticket, at: now) { return }
-    guard ticket.generation != 0 else { return }
-    self.report(ticket, as: verdict, at: now)
+    self.withStripe { $0.settle(ticket, as: verdict, at: now) }
   }
 
   /// ``admit(at:)`` now, for the doors that users come in by.
   @usableFromInline
   func begin() throws(Rejection) -> CircuitTicket {
-    switch self.admit(at: self.clock.nanoseconds) {
-    case .admitted(let ticket): return ticket
-    case .refused(let refusal): throw refusal.rejection(by: self.name, kind: .circuitBreaker)
-    }
+    try self.withStripe { (stripe) throws(Rejection) in try stripe.begin() }
   }
 
   /// A call that was admitted is not made after all: in place of ``settle(_:as:at:)``. Unlike a neutral outcome it is
@@ -118,14 +103,24 @@ public final class CircuitBreaker: Sendable {
   ///
   /// - Parameter now: The present on the breaker's ``clock``, in nanoseconds.
   package func withdraw(_ ticket: CircuitTicket, at now: Int64) {
-    guard ticket.generation != 0, !self.gate.admits(ticket) else { return }
-    self.change { machine, _ in machine.withdraw(ticket) }
+    self.withStripe { $0.withdraw(ticket) }
   }
 
   /// ``settle(_:as:at:)`` now.
   @usableFromInline
   func end(_ ticket: CircuitTicket, as verdict: Verdict) {
-    self.settle(ticket, as: verdict, at: self.clock.nanoseconds)
+    self.withStripe { $0.end(ticket, as: verdict) }
+  }
+
+  /// Asks for one call, for those who cannot hand it over as a closure.
+  ///
+  ///     let permit = try breaker.allow()
+  ///     let verdict: Verdict = send(request) ? .success : .failure
+  ///     permit.settle(as: verdict)
+  ///
+  /// - Throws: ``Rejection`` if the circuit does not let it pass. Nothing is to be settled then.
+  public func allow() throws(Rejection) -> CircuitPermit {
+    try self.withStripe { (stripe) throws(Rejection) in CircuitPermit(stripe, try stripe.begin()) }
   }
 
   /// How long the circuit is certain to refuse from an instant on: what ``Retry`` asks before it sleeps. `nil` if it may
@@ -135,23 +130,19 @@ public final class CircuitBreaker: Sendable {
   }
 
   /// The same in nanoseconds; `Int64.max` if it is held open by hand.
-  func retryAfter(at now: Int64) -> Int64? { self.control.withLock { $0.machine.retryAfter(at: now) } }
+  func retryAfter(at now: Int64) -> Int64? { self.core.read { $0.retryAfter(at: now) } }
 
-  @inline(never)
-  private func ask(at now: Int64) -> CircuitAdmission {
-    let (admission, transition) = self.change { machine, jitter in
-      machine.admit(at: now, using: &jitter)
+  /// Does something with this thread's stripe, without counting a reference to it.
+  @inline(__always)
+  private func withStripe<Result: ~Copyable, Failure: Error>(
+    _ body: (CircuitStripe) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    switch Stripe.current {
+    case 0: try body(self.stripes.0)
+    case 1: try body(self.stripes.1)
+    case 2: try body(self.stripes.2)
+    default: try body(self.stripes.3)
     }
-    self.tell(transition, at: now)
-    return admission
-  }
-
-  @inline(never)
-  private func report(_ ticket: CircuitTicket, as verdict: Verdict, at now: Int64) {
-    let transition = self.change { machine, jitter in
-      machine.settle(ticket, as: verdict, at: now, using: &jitter)
-    }
-    self.tell(transition, at: now)
   }
 
   // MARK: - By hand
@@ -171,47 +162,7 @@ public final class CircuitBreaker: Sendable {
 
   private func take(_ control: CircuitBreakerMachine.Control) {
     let now = self.clock.nanoseconds
-    self.tell(self.change { machine, _ in machine.take(control, at: now) }, at: now)
-  }
-
-  // MARK: - The one door to the machine
-
-  private func change<Result>(_ body: (inout CircuitBreakerMachine, inout JitterGenerator) -> Result)
-    -> Result
-  {
-    self.control.withLock { control in
-      switch control.counting {
-      case .nothing: break
-      case .successes: control.machine.countSuccesses(self.gate.recall())
-      case .rejections: control.machine.countRejections(self.gate.recall())
-      }
-      let result = body(&control.machine, &control.jitter)
-      control.number = control.number == .max ? 1 : control.number + 1
-      control.counting = self.gate.post(
-        control.machine.standing,
-        number: control.number,
-        slowCallNanoseconds: control.machine.settings.slowCallNanoseconds
-      )
-      return result
-    }
-  }
-
-  // MARK: - Events
-
-  private func tell(_ transition: CircuitTransition?, at now: Int64) {
-    guard let transition else { return }
-    self.tell(.transitioned(transition), at: now)
-  }
-
-  @inline(__always)
-  private func tell(_ occurrence: @autoclosure () -> PolicyEvent.Occurrence, at now: Int64) {
-    self.events.emit(
-      PolicyEvent(
-        kind: .circuitBreaker,
-        policy: self.name,
-        instant: PolicyClock.Instant(nanoseconds: now),
-        occurrence: occurrence()
-      )
-    )
+    let (_, transition) = self.core.decide { machine, _ in ((), machine.take(control, at: now)) }
+    self.stripes.0.tell(transition, at: now)
   }
 }

@@ -38,17 +38,17 @@ struct CircuitBreakerMachine: Sendable {
   }
 
   private(set) var settings: CircuitBreakerSettings
-  private(set) var control: Control
   private(set) var phase: Phase
+  private(set) var control: Control
   /// Outcomes count only in the generation that their calls were admitted in. Never 0.
   private(set) var generation: UInt32 = 1
   private(set) var window: RollingWindow
   private(set) var totals = CircuitBreakerStats.Totals()
   private(set) var probes = CircuitProbes()
   private(set) var failuresInARow: UInt32 = 0
-  /// How many breaks there were since the circuit was closed, and how long the last one was.
+  /// How many breaks there were since the circuit was closed, and how long the last one was; below zero without any.
   private var breaks: Int32 = 0
-  private var lastBreak: Int64?
+  private var lastBreak: Int64 = -1
 
   init(_ settings: CircuitBreakerSettings, at now: Int64, using generator: inout some RandomNumberGenerator) {
     self.settings = settings
@@ -282,7 +282,7 @@ extension CircuitBreakerMachine {
   private mutating func nextBreak(using generator: inout some RandomNumberGenerator) -> Int64 {
     if self.breaks < .max { self.breaks += 1 }
     let length = self.settings.breakDuration
-      .nanoseconds(Int(self.breaks), after: self.lastBreak, using: &generator)
+      .nanoseconds(Int(self.breaks), after: self.lastBreak < 0 ? nil : self.lastBreak, using: &generator)
     self.lastBreak = length
     return length
   }
@@ -294,7 +294,7 @@ extension CircuitBreakerMachine {
 
   private mutating func forgetBreaks() {
     self.breaks = 0
-    self.lastBreak = nil
+    self.lastBreak = -1
   }
 
   private func recovering(since now: Int64) -> Phase {

@@ -13,7 +13,7 @@ struct CircuitBreakerSettings: Hashable, Sendable {
   let probeLeaseNanoseconds: Int64
   /// Zero without a ramp: a recovery is over as soon as it begins.
   let recoveryNanoseconds: Int64
-  let breakDuration: Backoff
+  private let compactBreakDuration: CompactBackoff
   let minimumCalls: UInt32
   /// `UInt32.max` if the rule is off: so many calls in a row are not counted.
   let consecutiveFailures: UInt32
@@ -33,7 +33,7 @@ struct CircuitBreakerSettings: Hashable, Sendable {
     self.slowCallNanoseconds = options.slowCallThreshold?.wholeNanoseconds ?? .max
     self.probeLeaseNanoseconds = options.probeLease.wholeNanoseconds
     self.recoveryNanoseconds = options.recovery?.duration.wholeNanoseconds ?? 0
-    self.breakDuration = options.breakDuration
+    self.compactBreakDuration = CompactBackoff(options.breakDuration)
     self.minimumCalls = UInt32(clamping: options.minimumCalls)
     self.consecutiveFailures = options.consecutiveFailures.map { UInt32(clamping: $0) } ?? .max
     self.buckets = UInt16(clamping: options.buckets)
@@ -65,6 +65,7 @@ struct CircuitBreakerSettings: Hashable, Sendable {
     )
   }
 
+  var breakDuration: Backoff { self.compactBreakDuration.backoff }
   var bucketCount: Int { Int(self.buckets) }
   var bucketNanoseconds: Int64 { max(self.window / Int64(max(self.buckets, 1)), 1) }
   var hasRecovery: Bool { self.recoveryNanoseconds > 0 }

@@ -1,11 +1,11 @@
 /// The right to make one call. It is settled once: by ``settle(as:)``, or as neutral where it is let go.
 public struct CircuitPermit: ~Copyable, Sendable {
-  private let breaker: CircuitBreaker
+  private let stripe: CircuitStripe
   private let ticket: CircuitTicket
   private var verdict = Verdict.neutral
 
-  init(_ breaker: CircuitBreaker, _ ticket: CircuitTicket) {
-    self.breaker = breaker
+  init(_ stripe: CircuitStripe, _ ticket: CircuitTicket) {
+    self.stripe = stripe
     self.ticket = ticket
   }
 
@@ -15,19 +15,6 @@ public struct CircuitPermit: ~Copyable, Sendable {
   }
 
   deinit {
-    self.breaker.end(self.ticket, as: self.verdict)
-  }
-}
-
-extension CircuitBreaker {
-  /// Asks for one call, for those who cannot hand it over as a closure.
-  ///
-  ///     let permit = try breaker.allow()
-  ///     let verdict: Verdict = send(request) ? .success : .failure
-  ///     permit.settle(as: verdict)
-  ///
-  /// - Throws: ``Rejection`` if the circuit does not let it pass. Nothing is to be settled then.
-  public func allow() throws(Rejection) -> CircuitPermit {
-    CircuitPermit(self, try self.begin())
+    self.stripe.end(self.ticket, as: self.verdict)
   }
 }

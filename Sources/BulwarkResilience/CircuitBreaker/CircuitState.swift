@@ -46,12 +46,22 @@ public struct CircuitTransition: Hashable, Sendable, Codable {
   public var cause: Cause
   /// For a circuit that opened: how long its break is.
   public var breakDuration: Duration?
+  /// Which transition of its breaker it is, from 1. Two that follow each other at once may be told in either order, by
+  /// two threads: the state is that of the highest number. It comes round, to 0, after four billion.
+  public var sequence: UInt32
 
   /// A change of state.
-  public init(from: CircuitState, to: CircuitState, cause: Cause, breakDuration: Duration? = nil) {
+  public init(
+    from: CircuitState,
+    to: CircuitState,
+    cause: Cause,
+    breakDuration: Duration? = nil,
+    sequence: UInt32 = 0
+  ) {
     self.from = from
     self.to = to
     self.cause = cause
     self.breakDuration = breakDuration
+    self.sequence = sequence
   }
 }

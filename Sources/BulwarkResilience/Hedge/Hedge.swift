@@ -73,14 +73,15 @@ public final class Hedge: Sendable {
   ///   - deadline: When the caller's own time ends. No further attempt starts then or later; keeping to it within an
   ///     attempt is the operation's part.
   ///   - classify: What follows from an error: `.stop` ends all attempts with it, and a pushback delays the next one,
-  ///     or asks for no more of them if it is below zero.
+  ///     or asks for no more of them if it is below zero. By default the refusal of a circuit does that, and of any policy
+  ///     that does not say when to come back: attempts that are under way go on.
   ///   - operation: One attempt, in a task of its own.
   /// - Returns: The value of the first attempt that succeeds.
   /// - Throws: The error that ended all, or that of the attempt that failed last; `.cancelled` if the caller's task was
   ///   cancelled while no attempt was under way.
   public func run<Value: Sendable, Failure: Error>(
     deadline: PolicyClock.Instant? = nil,
-    classify: (PolicyError<Failure>) -> RetryDecision = { .standard(for: $0) },
+    classify: (PolicyError<Failure>) -> RetryDecision = { .hedging(after: $0) },
     operation: @escaping @Sendable (Attempt) async throws(PolicyError<Failure>) -> Value
   ) async throws(PolicyError<Failure>) -> Value {
     self.operations.increment()
@@ -97,13 +98,13 @@ public final class Hedge: Sendable {
   /// Runs an operation that throws errors of its own kind. All else is as in the other form.
   public func run<Value: Sendable, Failure: Error>(
     deadline: PolicyClock.Instant? = nil,
-    classify: (Failure) -> RetryDecision = { .standard(for: $0) },
+    classify: (Failure) -> RetryDecision = { .hedging(after: $0) },
     operation: @escaping @Sendable (Attempt) async throws(Failure) -> Value
   ) async throws(PolicyError<Failure>) -> Value {
     try await self.run(
       deadline: deadline,
       classify: { (error: PolicyError<Failure>) in
-        if case .operation(let failure) = error { classify(failure) } else { error.retryDecision }
+        if case .operation(let failure) = error { classify(failure) } else { .hedging(after: error) }
       },
       operation: { (attempt) async throws(PolicyError<Failure>) -> Value in
         do throws(Failure) { return try await operation(attempt) } catch { throw .operation(error) }

@@ -1,4 +1,4 @@
-import Synchronization
+public import Synchronization
 
 /// A rate limit for each key by itself: for each peer, say, so that a loud one takes nothing from the others.
 ///
@@ -16,21 +16,29 @@ import Synchronization
 /// Nobody waits: ``timeUntil(_:for:)`` tells how long it would take. Safe to use from any thread; each request takes
 /// the lock of its key's shard for a moment.
 public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
-  private struct Shard {
-    var machine: KeyedRateLimiterMachine<Key>
-    var admitted = 0
-    var refused = 0
-    var refusedForRoom = 0
+  @usableFromInline
+  struct Shard: Sendable {
+    @usableFromInline var machine: KeyedRateLimiterMachine<Key>
+    @usableFromInline var admitted = 0
+    @usableFromInline var refused = 0
+    @usableFromInline var refusedForRoom = 0
+    /// Else two shards would have a cache line in common.
+    private let padding: InlineArray<8, UInt64> = .init(repeating: 0)
+
+    init(machine: KeyedRateLimiterMachine<Key>) {
+      self.machine = machine
+    }
   }
 
   /// What the limiter is called in errors, events and statistics.
   public let name: String
   /// Refusals, and changes of the settings.
   public let events = PolicyEvents()
-  private let clock: PolicyClock
+  /// What it measures time with.
+  @usableFromInline package let clock: PolicyClock
   private let settings: Mutex<KeyedRateLimiterOptions>
-  private let shardCount: Int
-  private let shards: InlineArray<16, Mutex<Shard>>
+  @usableFromInline let shardCount: Int
+  @usableFromInline let shards: InlineArray<16, Mutex<Shard>>
 
   /// A limiter that knows no key yet.
   ///
@@ -56,6 +64,7 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
   // MARK: - At once
 
   /// Takes permits of a key if they are there. Fewer than one cost nothing.
+  @inlinable
   public func tryAcquire(_ permits: Int = 1, for key: Key) -> Bool {
     let now = self.clock.nanoseconds
     guard let refusal = self.take(Int64(permits), for: key, at: now) else { return true }
@@ -69,6 +78,7 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
   ///   - key: Whose permits.
   ///   - permits: What the operation costs. Fewer than one cost nothing.
   ///   - operation: Runs at most once, in the caller's isolation.
+  @inlinable
   public func run<Value: ~Copyable, Failure: Error>(
     for key: Key,
     permits: Int = 1,
@@ -168,8 +178,12 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
 
   // MARK: - For the other policies
 
-  /// Takes cells of a key, or says why not. Fewer than one cost nothing.
-  func take(_ cells: Int64, for key: Key, at now: Int64) -> Refusal? {
+  /// Takes cells of a key, or says why not, and counts which. Fewer than one cost nothing. The listeners are not told of a
+  /// refusal unless ``announce(_:at:)`` does it.
+  ///
+  /// - Parameter now: The present on the limiter's ``clock``, in nanoseconds.
+  @inlinable
+  package func take(_ cells: Int64, for key: Key, at now: Int64) -> Refusal? {
     self.withShard(of: key) { shard in
       switch shard.machine.take(cells, for: key, at: now) {
       case .admitted:
@@ -188,14 +202,16 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
 
   /// Gives back cells that a key took at the instant `taken`, because another policy refused: as many of them as have
   /// not drained since.
-  func refund(_ cells: Int64, for key: Key, taken: Int64, at now: Int64) {
+  package func refund(_ cells: Int64, for key: Key, taken: Int64, at now: Int64) {
     self.withShard(of: key) { shard in
       shard.admitted &-= 1
       shard.machine.refund(cells, for: key, taken: taken, at: now)
     }
   }
 
-  private func announce(_ refusal: Refusal, at now: Int64) {
+  /// Tells a refusal of ``take(_:for:at:)`` to whoever listens.
+  @usableFromInline
+  package func announce(_ refusal: Refusal, at now: Int64) {
     self.events.emit(
       self.event(
         .rejected(
@@ -218,7 +234,8 @@ public final class KeyedRateLimiter<Key: Hashable & Sendable>: Sendable {
 
   // MARK: - Shards
 
-  private func withShard<Result>(of key: Key, _ body: (inout Shard) -> Result) -> Result {
+  @inlinable
+  func withShard<Result>(of key: Key, _ body: (inout Shard) -> Result) -> Result {
     // The upper half of the hash: the lower one orders the dictionary within the shard.
     let index = (key.hashValue >> 32) & (self.shardCount - 1)
     return self.shards[index].withLock { body(&$0) }

@@ -6,19 +6,29 @@
 ///
 /// The places are searched like a clock's face, a few steps for each new key and none for a known one, so that each
 /// request costs the same however many keys there are.
+///
+/// What a request does is inlinable: generic code that is not specialised costs six times as much.
+@usableFromInline
 struct KeyedRateLimiterMachine<Key: Hashable & Sendable>: Sendable {
-  private struct Bucket: Sendable {
-    var key: Key
-    var tat: Int64
+  @usableFromInline
+  struct Bucket: Sendable {
+    @usableFromInline var key: Key
+    @usableFromInline var tat: Int64
+
+    @inlinable
+    init(key: Key, tat: Int64) {
+      self.key = key
+      self.tat = tat
+    }
   }
 
-  private(set) var machine: RateLimiterMachine
-  private var limit: Int
-  private var buckets: [Bucket] = []
-  private var places: [Key: Int] = [:]
-  private var hand = 0
+  @usableFromInline var machine: RateLimiterMachine
+  @usableFromInline var limit: Int
+  @usableFromInline var buckets: [Bucket] = []
+  @usableFromInline var places: [Key: Int] = [:]
+  @usableFromInline var hand = 0
   /// No fresh bucket starts before this: on a clock that goes back, a key that was forgotten gets no second burst.
-  private var floor: Int64 = 0
+  @usableFromInline var floor: Int64 = 0
 
   /// Buckets for at most `limit` keys.
   init(machine: RateLimiterMachine, limit: Int) {
@@ -30,6 +40,7 @@ struct KeyedRateLimiterMachine<Key: Hashable & Sendable>: Sendable {
   var count: Int { self.buckets.count }
 
   /// What becomes of a request.
+  @usableFromInline
   enum OnTake: Hashable, Sendable {
     case admitted
     case refused(Refusal)
@@ -38,6 +49,7 @@ struct KeyedRateLimiterMachine<Key: Hashable & Sendable>: Sendable {
   }
 
   /// Takes cells from a key's bucket. Fewer than one cost nothing.
+  @inlinable
   mutating func take(_ cells: Int64, for key: Key, at now: Int64) -> OnTake {
     let place = self.places[key]
     let tat = place.map { self.buckets[$0].tat } ?? self.floor
@@ -92,7 +104,8 @@ struct KeyedRateLimiterMachine<Key: Hashable & Sendable>: Sendable {
   }
 
   /// Adds a key, unless there is no room for it; then tells the wait.
-  private mutating func add(_ key: Key, tat: Int64, at now: Int64) -> Int64? {
+  @inlinable
+  mutating func add(_ key: Key, tat: Int64, at now: Int64) -> Int64? {
     if let wait = self.makeRoom(at: now) { return wait }
     self.places[key] = self.buckets.count
     self.buckets.append(Bucket(key: key, tat: tat))
@@ -102,7 +115,8 @@ struct KeyedRateLimiterMachine<Key: Hashable & Sendable>: Sendable {
   /// Forgets keys that owe nothing, until there is room for another one.
   ///
   /// - Returns: `nil` if there is; otherwise the nanoseconds until the first of those that were looked at will have paid.
-  private mutating func makeRoom(at now: Int64) -> Int64? {
+  @inlinable
+  mutating func makeRoom(at now: Int64) -> Int64? {
     let here = self.machine.position(at: now)
     var earliest = Int64.max
     // Two steps for each key that comes keep the forgotten ahead of the new; where there is no room, a longer look.
@@ -124,7 +138,8 @@ struct KeyedRateLimiterMachine<Key: Hashable & Sendable>: Sendable {
     return max(self.machine.instant(of: earliest).saturatingSubtracting(now), 1)
   }
 
-  private mutating func forget(_ place: Int) {
+  @inlinable
+  mutating func forget(_ place: Int) {
     let last = self.buckets.count - 1
     self.places[self.buckets[place].key] = nil
     if place != last {

@@ -1,32 +1,77 @@
 /// The encoder behind ``JSONText``.
 struct JSONEncoding: Encoder {
-  let node: JSONNode
-  let codingPath: [any CodingKey]
+  /// The keys that lead to a value, for errors: made into what the protocol wants only if there is one.
+  indirect enum Path {
+    case root
+    case key(String, in: Path)
+    case index(Int, in: Path)
 
+    var codingPath: [any CodingKey] {
+      switch self {
+      case .root: []
+      case .key(let key, let path): path.codingPath + [Step(stringValue: key)]
+      case .index(let index, let path): path.codingPath + [Step(intValue: index)]
+      }
+    }
+  }
+
+  private struct Step: CodingKey {
+    let stringValue: String
+    let intValue: Int?
+
+    init(stringValue: String) {
+      self.stringValue = stringValue
+      self.intValue = nil
+    }
+
+    init(intValue: Int) {
+      self.stringValue = "Index \(intValue)"
+      self.intValue = intValue
+    }
+  }
+
+  let node: JSONNode
+  let path: Path
+
+  var codingPath: [any CodingKey] { self.path.codingPath }
   var userInfo: [CodingUserInfoKey: Any] { [:] }
 
   func container<Key: CodingKey>(keyedBy type: Key.Type) -> KeyedEncodingContainer<Key> {
     self.node.set(.object)
-    return KeyedEncodingContainer(Keyed<Key>(node: self.node, codingPath: self.codingPath))
+    return KeyedEncodingContainer(Keyed<Key>(node: self.node, path: self.path))
   }
 
   func unkeyedContainer() -> any UnkeyedEncodingContainer {
     self.node.set(.array)
-    return Unkeyed(node: self.node, codingPath: self.codingPath)
+    return Unkeyed(node: self.node, path: self.path)
   }
 
   func singleValueContainer() -> any SingleValueEncodingContainer {
-    Single(node: self.node, codingPath: self.codingPath)
+    Single(node: self.node, path: self.path)
   }
 }
 
 extension JSONEncoding {
   private struct Keyed<Key: CodingKey>: KeyedEncodingContainerProtocol {
     let node: JSONNode
-    let codingPath: [any CodingKey]
+    let path: Path
 
-    func encodeNil(forKey key: Key) {
-      _ = self.node.append(key.stringValue)
+    var codingPath: [any CodingKey] { self.path.codingPath }
+
+    func encodeNil(forKey key: Key) { self.node.append(key.stringValue, .null) }
+
+    // What statistics are made of needs no node, nor a container of its own.
+    func encode(_ value: Bool, forKey key: Key) {
+      self.node.append(key.stringValue, .scalar(value ? "true" : "false"))
+    }
+    func encode(_ value: String, forKey key: Key) { self.node.append(key.stringValue, .string(value)) }
+    func encode(_ value: Int, forKey key: Key) { self.node.append(key.stringValue, .scalar(String(value))) }
+    func encode(_ value: Int64, forKey key: Key) { self.node.append(key.stringValue, .scalar(String(value))) }
+    func encode(_ value: UInt32, forKey key: Key) {
+      self.node.append(key.stringValue, .scalar(String(value)))
+    }
+    func encode(_ value: UInt64, forKey key: Key) {
+      self.node.append(key.stringValue, .scalar(String(value)))
     }
 
     func encode(_ value: some Encodable, forKey key: Key) throws {
@@ -44,32 +89,25 @@ extension JSONEncoding {
       self.encoder(forKey: key).unkeyedContainer()
     }
 
-    func superEncoder() -> any Encoder {
-      JSONEncoding(node: self.node.append("super"), codingPath: self.codingPath)
-    }
+    func superEncoder() -> any Encoder { self.encoder(named: "super") }
 
-    func superEncoder(forKey key: Key) -> any Encoder {
-      self.encoder(forKey: key)
-    }
+    func superEncoder(forKey key: Key) -> any Encoder { self.encoder(forKey: key) }
 
-    private func encoder(forKey key: Key) -> JSONEncoding {
-      JSONEncoding(node: self.node.append(key.stringValue), codingPath: self.codingPath + [key])
+    private func encoder(forKey key: Key) -> JSONEncoding { self.encoder(named: key.stringValue) }
+
+    private func encoder(named key: String) -> JSONEncoding {
+      JSONEncoding(node: self.node.appendNode(key), path: .key(key, in: self.path))
     }
   }
 
   private struct Unkeyed: UnkeyedEncodingContainer {
     let node: JSONNode
-    let codingPath: [any CodingKey]
-    private(set) var count = 0
+    let path: Path
 
-    init(node: JSONNode, codingPath: [any CodingKey]) {
-      self.node = node
-      self.codingPath = codingPath
-    }
+    var codingPath: [any CodingKey] { self.path.codingPath }
+    var count: Int { self.node.members.count }
 
-    mutating func encodeNil() {
-      _ = self.next()
-    }
+    mutating func encodeNil() { self.node.append("", .null) }
 
     mutating func encode(_ value: some Encodable) throws {
       try value.encode(to: self.next())
@@ -85,19 +123,18 @@ extension JSONEncoding {
       self.next().unkeyedContainer()
     }
 
-    mutating func superEncoder() -> any Encoder {
-      self.next()
-    }
+    mutating func superEncoder() -> any Encoder { self.next() }
 
-    private mutating func next() -> JSONEncoding {
-      self.count += 1
-      return JSONEncoding(node: self.node.append(), codingPath: self.codingPath)
+    private func next() -> JSONEncoding {
+      JSONEncoding(node: self.node.appendNode(""), path: .index(self.count, in: self.path))
     }
   }
 
   private struct Single: SingleValueEncodingContainer {
     let node: JSONNode
-    let codingPath: [any CodingKey]
+    let path: Path
+
+    var codingPath: [any CodingKey] { self.path.codingPath }
 
     func encodeNil() { self.node.set(.null) }
     func encode(_ value: Bool) { self.node.set(.scalar, value ? "true" : "false") }
@@ -126,7 +163,7 @@ extension JSONEncoding {
     }
 
     func encode(_ value: some Encodable) throws {
-      try value.encode(to: JSONEncoding(node: self.node, codingPath: self.codingPath))
+      try value.encode(to: JSONEncoding(node: self.node, path: self.path))
     }
 
     private func encode(number value: some BinaryInteger) {

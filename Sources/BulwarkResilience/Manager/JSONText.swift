@@ -5,76 +5,70 @@
 enum JSONText {
   static func encode(_ value: some Encodable) throws -> String {
     let node = JSONNode()
-    try value.encode(to: JSONEncoding(node: node, codingPath: []))
-    var text = ""
-    node.write(to: &text)
-    return text
+    try value.encode(to: JSONEncoding(node: node, path: .root))
+    var output = JSONOutput()
+    output.write(node.value)
+    return String(decoding: output.bytes, as: UTF8.self)
   }
 }
 
-/// A value under construction. A class, because encoders hand out containers that are filled later.
+/// A value under construction: what has no parts as it is written, and the rest as a node.
+enum JSONValue {
+  case null
+  case scalar(String)
+  case string(String)
+  case array(JSONNode)
+  case object(JSONNode)
+}
+
+/// A value that an encoder hands out to be filled, later too, and therefore a class.
 final class JSONNode {
+  struct Member {
+    let key: String
+    var value: JSONValue
+  }
+
   enum Kind { case null, scalar, string, array, object }
 
-  var kind = Kind.null
-  var text = ""
-  private var keys: [String] = []
-  private var children: [JSONNode] = []
+  private var kind = Kind.null
+  private var text = ""
+  private(set) var members: [Member] = []
+  /// Nodes among the members, whose values are known once all is encoded.
+  private(set) var children: [(index: Int, node: JSONNode)] = []
+
+  /// What it has become.
+  var value: JSONValue {
+    switch self.kind {
+    case .null: .null
+    case .scalar: .scalar(self.text)
+    case .string: .string(self.text)
+    case .array: .array(self)
+    case .object: .object(self)
+    }
+  }
 
   func set(_ kind: Kind, _ text: String = "") {
     self.kind = kind
     self.text = text
+    if kind == .object || kind == .array { self.members.reserveCapacity(8) }
   }
 
-  /// A new member of an object or, without a key, a new element of an array.
-  func append(_ key: String = "") -> JSONNode {
+  /// Adds a member of an object or, with an empty key, an element of an array.
+  func append(_ key: String, _ value: JSONValue) {
+    self.members.append(Member(key: key, value: value))
+  }
+
+  /// The same for one that is encoded later.
+  func appendNode(_ key: String) -> JSONNode {
     let node = JSONNode()
-    self.keys.append(key)
-    self.children.append(node)
+    self.children.append((self.members.count, node))
+    self.members.append(Member(key: key, value: .null))
     return node
   }
 
-  func write(to text: inout String) {
-    switch self.kind {
-    case .null: text += "null"
-    case .scalar: text += self.text
-    case .string: Self.write(self.text, to: &text)
-    case .array: self.writeChildren(between: "[", "]", to: &text)
-    case .object: self.writeChildren(between: "{", "}", to: &text)
-    }
-  }
-
-  private func writeChildren(between opening: String, _ closing: String, to text: inout String) {
-    text += opening
-    let isObject = self.kind == .object
-    let order =
-      isObject ? self.keys.indices.sorted { self.keys[$0] < self.keys[$1] } : Array(self.keys.indices)
-    for (position, index) in order.enumerated() {
-      if position > 0 { text += "," }
-      if isObject {
-        Self.write(self.keys[index], to: &text)
-        text += ":"
-      }
-      self.children[index].write(to: &text)
-    }
-    text += closing
-  }
-
-  private static func write(_ string: String, to text: inout String) {
-    text += "\""
-    for scalar in string.unicodeScalars {
-      switch scalar {
-      case "\"": text += "\\\""
-      case "\\": text += "\\\\"
-      case "\n": text += "\\n"
-      case "\r": text += "\\r"
-      case "\t": text += "\\t"
-      case "\u{0}"..<"\u{20}":
-        let digits = String(scalar.value, radix: 16)
-        text += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-      default: text.unicodeScalars.append(scalar)
-      }
-    }
-    text += "\""
+  /// The members, the nodes among them as what they have become; asked for once.
+  func finish() -> [Member] {
+    for (index, node) in self.children { self.members[index].value = node.value }
+    return self.members
   }
 }

@@ -1,6 +1,9 @@
 /// The figures of a manager's policies at one moment, by kind and name.
 ///
 /// Every number carries its unit in its name; those without one are counts.
+///
+/// Policies of a program's own type are registered, found and heard like the others, but are not among these figures,
+/// whose types have to be known to be read back: ask each for its ``Policy/stats``.
 public struct ManagerStats: Hashable, Sendable, Codable {
   /// The circuit breakers.
   public var circuitBreakers: [String: CircuitBreakerStats] = [:]

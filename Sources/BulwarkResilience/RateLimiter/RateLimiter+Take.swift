@@ -29,10 +29,58 @@ extension RateLimiter {
     return isFree
   }
 
+  /// What a caller who is ready to wait gets at once.
+  enum OnRequest {
+    case granted
+    /// Counted, and told to the listeners.
+    case refused(Refusal)
+    /// Nothing has happened: there may be a place in the queue.
+    case mayWait
+  }
+
+  /// Takes cells, or refuses whom no wait would help. Neither locks nor allocates where nobody waits.
+  ///
+  /// - Parameter latest: The last instant that the caller would wait until.
+  @inline(__always)
+  func request(_ cells: Int64, until latest: Int64, at now: Int64) -> OnRequest {
+    let stripe = Stripe.current & 3
+    if self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch)) {
+      self.stripes[stripe].countAdmitted()
+      return .granted
+    }
+    return self.requestShared(cells, until: latest, at: now, stripe: stripe)
+  }
+
+  @inline(never)
+  private func requestShared(_ cells: Int64, until latest: Int64, at now: Int64, stripe: Int) -> OnRequest {
+    guard let refusal = self.attempt(cells, at: now, stripe: stripe) else {
+      self.stripes[stripe].countAdmitted()
+      return .granted
+    }
+    guard let final = self.finalRefusal(refusal, until: latest, at: now) else { return .mayWait }
+    self.stripes[stripe].countRefused()
+    self.announce(final, at: now)
+    return .refused(final)
+  }
+
+  /// The refusal as the caller gets it if waiting is out of the question; `nil` if there may be a place in the queue.
+  private func finalRefusal(_ refusal: Refusal, until latest: Int64, at now: Int64) -> Refusal? {
+    guard refusal.reason == .rateLimited, refusal.retryAfter <= self.state.longestWait else { return refusal }
+    guard now.saturatingAdding(refusal.retryAfter) <= latest else {
+      return Refusal(.deadline, retryAfter: refusal.retryAfter)
+    }
+    return nil
+  }
+
   /// Gives back cells that were taken at the instant `taken`, because another policy refused: as many of them as have
   /// not drained since. If the clock went back between the two, up to `cells` more than else may pass.
   package func refund(_ cells: Int64, taken: Int64, at now: Int64) {
     self.stripes[Stripe.current & 3].countAdmitted(-1)
+    self.giveBack(cells, taken: taken, at: now)
+  }
+
+  @inline(never)
+  private func giveBack(_ cells: Int64, taken: Int64, at now: Int64) {
     while true {
       let snapshot = self.snapshot()
       if snapshot.isHeld { break }
@@ -68,7 +116,13 @@ extension RateLimiter {
   /// Takes cells from the shared word, without counting it.
   @inline(__always)
   func attempt(_ cells: Int64, at now: Int64, stripe: Int) -> Refusal? {
-    var wantsLease = self.stripes[stripe].wantsLease(sinceEpoch: now.saturatingSubtracting(self.epoch))
+    let sinceEpoch = now.saturatingSubtracting(self.epoch)
+    if let rest = self.stripes[stripe].takeRest(sinceEpoch: sinceEpoch) {
+      // The lease was taken then, or later.
+      let taken = self.epoch.saturatingAdding(rest.expiry) - RateLimiterMachine.longestLease.nanoseconds
+      self.giveBack(rest.cells, taken: taken, at: now)
+    }
+    var wantsLease = self.stripes[stripe].wantsLease(sinceEpoch: sinceEpoch)
     while true {
       let snapshot = self.snapshot()
       // A word that is held cannot be exchanged, however often one tries.

@@ -69,16 +69,14 @@ extension RateLimiter {
   ///   - deadline: The last instant to wait until.
   func turn(_ cells: Int64, within wait: Int64 = .max, until deadline: Int64 = .max) async -> Turn {
     let now = self.clock.nanoseconds
-    let stripe = Stripe.current & 3
-    var turn = Turn.granted
-    if let refusal = self.attempt(cells, at: now, stripe: stripe) {
-      let latest = min(now.saturatingAdding(max(wait, 0)), deadline)
-      if let final = self.finalRefusal(refusal, until: latest, at: now) {
-        turn = .refused(final)
-      } else {
-        turn = await self.lineUp(cells, until: latest, at: now)
-      }
+    let latest = min(now.saturatingAdding(max(wait, 0)), deadline)
+    switch self.request(cells, until: latest, at: now) {
+    case .granted: return .granted
+    case .refused(let refusal): return .refused(refusal)
+    case .mayWait: break
     }
+    let turn = await self.lineUp(cells, until: latest, at: now)
+    let stripe = Stripe.current & 3
     switch turn {
     case .granted: self.stripes[stripe].countAdmitted()
     case .refused(let refusal):
@@ -87,16 +85,6 @@ extension RateLimiter {
     case .cancelled: break
     }
     return turn
-  }
-
-  /// The refusal as the caller gets it if waiting is out of the question; `nil` if there may be a place in the queue.
-  /// Neither locks nor allocates.
-  private func finalRefusal(_ refusal: Refusal, until latest: Int64, at now: Int64) -> Refusal? {
-    guard refusal.reason == .rateLimited, refusal.retryAfter <= self.state.longestWait else { return refusal }
-    guard now.saturatingAdding(refusal.retryAfter) <= latest else {
-      return Refusal(.deadline, retryAfter: refusal.retryAfter)
-    }
-    return nil
   }
 
   /// Takes cells by means of the queue: at once if they are there by now, otherwise behind those who wait.

@@ -15,6 +15,7 @@
 /// The scale ends 36 years after its anchor (4 at rates above 8 * 10^9 a second): a limiter that is neither made anew
 /// nor reconfigured for so long refuses from then on. Nothing overflows: positions stay below 2^62 and a burst
 /// below 2^59.
+@usableFromInline
 struct RateLimiterMachine: Hashable, Sendable {
   /// Units per nanosecond, times 2^shift; at least 2^62, less than 2^63.
   let multiplier: UInt64
@@ -58,6 +59,7 @@ struct RateLimiterMachine: Hashable, Sendable {
   // MARK: - The scale
 
   /// How far a source that sends at exactly the rate has come; never less than the origin.
+  @usableFromInline
   func position(at now: Int64) -> Int64 {
     let elapsed = min(max(now.saturatingSubtracting(self.anchor), 0), 1 << Int64(self.shift &- 2))
     let (high, low) = self.multiplier.multipliedFullWidth(by: UInt64(truncatingIfNeeded: elapsed))
@@ -66,6 +68,7 @@ struct RateLimiterMachine: Hashable, Sendable {
   }
 
   /// The first instant that has this position, held at the end of what 64 bits can say.
+  @usableFromInline
   func instant(of position: Int64) -> Int64 {
     let distance = UInt64(max(position.saturatingSubtracting(self.origin), 0))
     let shift = UInt64(truncatingIfNeeded: self.shift)
@@ -85,6 +88,7 @@ struct RateLimiterMachine: Hashable, Sendable {
   // MARK: - Inputs
 
   /// What becomes of a request.
+  @usableFromInline
   enum OnTake: Hashable, Sendable {
     /// The cells pass, and this is the TAT from now on.
     case admit(tat: Int64)
@@ -95,6 +99,7 @@ struct RateLimiterMachine: Hashable, Sendable {
   ///
   /// - Parameter queued: Units that others wait for already, and will get before.
   @inline(__always)
+  @usableFromInline
   func take(_ cells: Int64, tat: Int64, queued: Int64 = 0, at now: Int64) -> OnTake {
     let here = self.position(at: now)
     guard cells <= self.burst else { return .refuse(Refusal(.exceedsCapacity)) }
@@ -137,22 +142,26 @@ struct RateLimiterMachine: Hashable, Sendable {
     var expiry: Int64
   }
 
-  /// Takes a batch in advance, if more than half of the burst is still there after it, the request is part of it, and
-  /// the batch comes back within a millisecond: it may all be lost, and should not be missed.
+  /// Takes a batch in advance, if the request is part of it and the batch will not be missed, for some of it may be out
+  /// for long: more than half of the burst is there after it and it comes back within a millisecond, or what is there
+  /// after it would do for a thousand such batches.
   ///
   /// The TAT is moved as though they were taken when the lease runs out. So at any instant of its life the bucket owes
   /// at least the cells that are still out, and whoever spends one then is covered by the bound of the type's comment,
-  /// dated at the instant of the spending. What is not spent in time is lost.
+  /// dated at the instant of the spending. What is not spent in time is given back by the next one of the stripe, as far
+  /// as it has not drained.
   func lease(_ cells: Int64, tat: Int64, at now: Int64) -> Lease? {
     let batch = min(Self.longestLease.cells, self.burst / 16)
     guard cells < batch, cells > 0 else { return nil }
-    let perMillisecond = self.position(at: self.anchor.saturatingAdding(1_000_000)) &- self.origin
-    guard self.units(batch) <= perMillisecond else { return nil }
     // A quarter of the burst comes back in more time than this.
     let quarter = (self.capacity / 4) >> Int64(63 &- self.shift)
     let expiry = now.saturatingAdding(min(Self.longestLease.nanoseconds, quarter))
     let next = max(tat, self.position(at: expiry)) &+ self.units(batch)
-    guard next <= self.position(at: now) &+ self.capacity / 2 else { return nil }
+    let left = self.position(at: now) &+ self.capacity &- next
+    if left < self.units(batch).saturatingMultiplied(by: 1000) {
+      let perMillisecond = self.position(at: self.anchor.saturatingAdding(1_000_000)) &- self.origin
+      guard left >= self.capacity / 2, self.units(batch) <= perMillisecond else { return nil }
+    }
     return Lease(tat: next, cells: batch, expiry: expiry)
   }
 

@@ -2,8 +2,8 @@
 ///
 /// Nobody holds cells before his turn: the queue only knows how many are asked for before whom, and so who is due when.
 /// Whoever leaves early takes nothing along, and those behind him move up. Whoever is served takes his cells at that
-/// instant, so that a late timer lets no burst through; if that makes it too late for one behind him, that one is told
-/// at once. Whoever's own last instant has passed takes nothing and is told so.
+/// instant, so that a late timer lets no burst through; if that makes it too late for one behind him by more than a
+/// timer may be late, that one is told at once. Whoever's own last instant has passed takes nothing and is told so.
 struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
   private struct Waiter: Sendable {
     var id: UInt64
@@ -17,6 +17,8 @@ struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
   /// By ascending ID; everything before `head` is gone.
   private var waiters: [Waiter] = []
   private var head = 0
+  /// Units by which late timers have put off those who wait, since somebody last looked whom that makes too late.
+  private var putOff: Int64 = 0
   private var lastID: UInt64 = 0
 
   /// How many wait.
@@ -73,10 +75,14 @@ struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
     at now: Int64
   ) -> OnAdvance {
     var action = OnAdvance(tat: tat)
-    var isLater = self.serveDue(machine, &action, at: now) || hasChanged
+    self.serveDue(machine, &action, at: now)
+    var isLater = hasChanged || self.isPutOffTooLong(machine)
     // Whoever is dismissed makes room: it may now be the turn of one behind him.
-    while isLater, self.dismissLate(machine, &action, at: now) {
-      isLater = self.serveDue(machine, &action, at: now)
+    while isLater {
+      self.putOff = 0
+      guard self.dismissLate(machine, &action, at: now) else { break }
+      self.serveDue(machine, &action, at: now)
+      isLater = self.putOff > 0
     }
     self.closeGaps()
     if self.count > 0 {
@@ -89,13 +95,14 @@ struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
   /// just that instant always fires a little after it. Whoever would be served later than this is refused instead.
   static var timerTolerance: Int64 { 1_000_000 }
 
-  /// - Returns: Whether those who are left have to wait longer than they would have, had this not come late.
-  private mutating func serveDue(
-    _ machine: RateLimiterMachine,
-    _ action: inout OnAdvance,
-    at now: Int64
-  ) -> Bool {
-    var isLater = false
+  /// Whether those who are left are so much later that some would be refused at their turn. To look whom this concerns
+  /// takes as long as the queue is, and every timer is a little late.
+  private func isPutOffTooLong(_ machine: RateLimiterMachine) -> Bool {
+    self.putOff > machine.position(at: machine.anchor.saturatingAdding(Self.timerTolerance)) - machine.origin
+  }
+
+  /// Serves whose turn it is, and notes by how much longer those who are left have to wait because this came late.
+  private mutating func serveDue(_ machine: RateLimiterMachine, _ action: inout OnAdvance, at now: Int64) {
     while self.count > 0 {
       let cells = self.waiters[self.head].cells
       if now > self.waiters[self.head].latest.saturatingAdding(Self.timerTolerance) {
@@ -105,11 +112,11 @@ struct RateLimiterQueueMachine<Caller: Sendable>: Sendable {
         continue
       }
       guard case .admit(let next) = machine.take(cells, tat: action.tat, at: now) else { break }
-      isLater = isLater || next > action.tat + machine.units(cells)
+      self.putOff = self.putOff.saturatingAdding(max(next - action.tat - machine.units(cells), 0))
       action.tat = next
       if let caller = self.vacate(self.head) { action.served.append(caller) }
     }
-    return isLater
+    if self.count == 0 { self.putOff = 0 }
   }
 
   /// - Returns: Whether anybody was.

@@ -55,6 +55,18 @@ struct RateLimiterStripe: ~Copyable {
     self.lease.store(expiry << 6 | cells, ordering: .relaxed)
   }
 
+  /// Takes out what is left of a lease that has run out.
+  ///
+  /// - Returns: The cells and the expiry, if there is any.
+  @inline(__always)
+  func takeRest(sinceEpoch: Int64) -> (cells: Int64, expiry: Int64)? {
+    let word = self.lease.load(ordering: .relaxed)
+    guard word & 63 > 0, word &>> 6 < sinceEpoch,
+      self.lease.compareExchange(expected: word, desired: 0, ordering: .relaxed).exchanged
+    else { return nil }
+    return (word & 63, word &>> 6)
+  }
+
   /// Ends the lease.
   func revoke() {
     self.lease.store(0, ordering: .relaxed)

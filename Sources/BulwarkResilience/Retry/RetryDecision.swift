@@ -15,17 +15,34 @@ public enum RetryDecision: Hashable, Sendable {
   }
 }
 
+extension RetryDecision {
+  /// What follows by default where other attempts may be under way: as ``standard(for:)``, but a policy's refusal says
+  /// nothing about those. A circuit's, and one that does not say when to come back, asks for no further attempt.
+  @usableFromInline
+  static func hedging(after error: some Error) -> RetryDecision {
+    guard let rejection = (error as? any RetryClassified)?.innermostRejection else {
+      return .standard(for: error)
+    }
+    let hint = rejection.circuitClosedFor == nil ? rejection.retryAfter : nil
+    return .retry(after: hint ?? .seconds(-1))
+  }
+}
+
 /// An error that knows what follows from it.
 protocol RetryClassified: Error {
   var retryDecision: RetryDecision { get }
+  /// The refusal that it is, however deep in the errors of policies.
+  var innermostRejection: Rejection? { get }
 }
 
 extension CancellationError: RetryClassified {
   var retryDecision: RetryDecision { .stop }
+  var innermostRejection: Rejection? { nil }
 }
 
 extension Rejection: RetryClassified {
   var retryDecision: RetryDecision { self.retryAfter.map { .retry(after: $0) } ?? .stop }
+  var innermostRejection: Rejection? { self }
 }
 
 extension PolicyError: RetryClassified {
@@ -35,6 +52,14 @@ extension PolicyError: RetryClassified {
     case .rejected(let rejection): rejection.retryDecision
     case .timedOut: .retry()
     case .cancelled: .stop
+    }
+  }
+
+  var innermostRejection: Rejection? {
+    switch self {
+    case .operation(let failure): (failure as? any RetryClassified)?.innermostRejection
+    case .rejected(let rejection): rejection
+    case .timedOut, .cancelled: nil
     }
   }
 }

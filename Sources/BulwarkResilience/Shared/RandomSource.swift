@@ -3,6 +3,9 @@ import Synchronization
 /// Where the policies' chance comes from: the system's generator in production, a seeded one in tests.
 ///
 /// A copy draws from the same sequence as the original. Safe to use from any thread.
+///
+/// A ``Retry`` draws each jitter from it. A ``CircuitBreaker`` draws once, as it is made, a seed for a generator of its
+/// own: its breaks are decided under its lock, where no code of the caller's may run.
 public struct RandomSource: RandomNumberGenerator, Sendable {
   private final class Shared: Sendable {
     let generator: Mutex<any RandomNumberGenerator & Sendable>

@@ -39,13 +39,13 @@ package struct StackCost: Sendable {
 }
 
 extension ResilienceStack {
-  /// Takes what an attempt needs from all three, if none has to be waited for. Who is admitted owes one
+  /// Takes what an attempt needs from all three, or refuses it, if none has to be waited for. Who is admitted owes one
   /// ``leave(_:_:_:)`` with the ticket and the same cost. Neither locks nor allocates in a closed circuit.
   ///
   /// - Parameters:
   ///   - now: The present on the policies' clock, in nanoseconds.
   ///   - deadline: The instant from which on no attempt starts, in nanoseconds of that clock.
-  /// - Returns: `nil` if one would have to be waited for, or refuses for want of a queue; nothing is held then.
+  /// - Returns: `nil` if one would have to be waited for, or only its lock can tell; nothing is held then.
   @usableFromInline
   package func enter(at now: Int64, _ cost: StackCost, deadline: Int64?) -> StackEntry? {
     if let deadline, now >= deadline { return .rejected(self.tooLate) }
@@ -56,15 +56,23 @@ extension ResilienceStack {
     }
     // Optional chaining all along: to bind one of them would retain and release it, and two cores that do that to the
     // same policy are half as fast.
-    guard self.rateLimiter?.takeIfFree(cost.tokens, at: now) ?? true else {
+    switch self.rateLimiter?.request(cost.tokens, until: deadline ?? .max, at: now) ?? .granted {
+    case .granted: break
+    case .refused(let refusal):
+      self.circuitBreaker?.withdraw(ticket, at: now)
+      return .rejected(refusal.rejection(by: self.rateLimiter?.name ?? "", kind: .rateLimiter))
+    case .mayWait:
       self.circuitBreaker?.withdraw(ticket, at: now)
       return nil
     }
     guard self.bulkhead?.takeIfFree(weight: cost.weight) ?? true else {
-      // Read anew: what has drained since must not come back, and a thread can stand still in between.
-      self.rateLimiter?.refund(cost.tokens, taken: now, at: self.clock.nanoseconds)
+      if self.rateLimiter != nil {
+        // Read anew: what has drained since must not come back, and a thread can stand still in between.
+        self.rateLimiter?.refund(cost.tokens, taken: now, at: self.clock.nanoseconds)
+      }
       self.circuitBreaker?.withdraw(ticket, at: now)
-      return nil
+      guard let refusal = self.bulkhead?.refuseIfHopeless(weight: cost.weight) else { return nil }
+      return .rejected(refusal.rejection(by: self.bulkhead?.name ?? "", kind: .bulkhead))
     }
     return .admitted(ticket)
   }

@@ -156,13 +156,21 @@ private struct Unreachable: Error, Equatable {}
     #expect(
       events.map(\.occurrence) == [
         .transitioned(
-          CircuitTransition(from: .closed, to: .open, cause: .failureRate, breakDuration: .seconds(60))
+          CircuitTransition(
+            from: .closed,
+            to: .open,
+            cause: .failureRate,
+            breakDuration: .seconds(60),
+            sequence: 1
+          )
         ),
         .rejected(.circuitOpen, retryAfter: .seconds(60)),
-        .transitioned(CircuitTransition(from: .open, to: .halfOpen, cause: .breakOver)),
-        .transitioned(CircuitTransition(from: .halfOpen, to: .closed, cause: .probesSucceeded)),
+        .transitioned(CircuitTransition(from: .open, to: .halfOpen, cause: .breakOver, sequence: 2)),
+        .transitioned(
+          CircuitTransition(from: .halfOpen, to: .closed, cause: .probesSucceeded, sequence: 3)
+        ),
         .reconfigured,
-        .transitioned(CircuitTransition(from: .closed, to: .forcedOpen, cause: .manual)),
+        .transitioned(CircuitTransition(from: .closed, to: .forcedOpen, cause: .manual, sequence: 4)),
       ]
     )
     #expect(events.allSatisfy { $0.kind == .circuitBreaker && $0.policy == "votes" })
@@ -265,10 +273,9 @@ private struct Unreachable: Error, Equatable {}
   }
 
   @Test func `Ten buckets fit into a kilobyte`() throws {
-    // The instance, its events and its buckets, with what the allocator adds.
-    let size = MemoryLayout<CircuitBreakerMachine>.size + MemoryLayout<CircuitGate>.size
-    #expect(
-      size + MemoryLayout<JitterGenerator>.size + 10 * MemoryLayout<RollingWindow.Bucket>.size + 160 <= 1024
-    )
+    // The shell with its core and four stripes, the events and the buckets, with what the allocator adds.
+    let core = MemoryLayout<CircuitBreakerMachine>.size + MemoryLayout<CircuitGate>.size + 80
+    let buckets = 10 * MemoryLayout<RollingWindow.Bucket>.size + 40
+    #expect(core + buckets + 56 + 4 * 72 + 72 <= 1024)
   }
 }

@@ -119,7 +119,7 @@ import Testing
         return await group.reduce(0, +)
       }
       #expect(admitted == 3, "round \(round)")
-      let expected = CircuitTransition(from: .open, to: .halfOpen, cause: .breakOver)
+      let expected = CircuitTransition(from: .open, to: .halfOpen, cause: .breakOver, sequence: 1)
       #expect(transitions.seen.withLock { $0 } == [expected], "round \(round)")
       #expect(breaker.stats.totals.rejections == 8 * 20 - 3)
     }

@@ -45,6 +45,8 @@ struct NaiveCircuit {
   private(set) var totals = CircuitBreakerStats.Totals()
   /// What happened since it was last looked at.
   var transitions: [CircuitTransition] = []
+  /// Of the last of them.
+  private var sequence: UInt32 = 0
 
   init(_ options: CircuitBreakerOptions, at now: Int64, generator: SeededGenerator) {
     self.options = options
@@ -255,8 +257,15 @@ struct NaiveCircuit {
     breakDuration: Duration? = nil
   ) {
     guard before != self.state else { return }
+    self.sequence += 1
     self.transitions.append(
-      CircuitTransition(from: before, to: self.state, cause: cause, breakDuration: breakDuration)
+      CircuitTransition(
+        from: before,
+        to: self.state,
+        cause: cause,
+        breakDuration: breakDuration,
+        sequence: self.sequence
+      )
     )
   }
 

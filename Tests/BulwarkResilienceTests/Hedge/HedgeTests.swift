@@ -81,6 +81,51 @@ import Testing
     }
   }
 
+  @Test(arguments: [
+    Rejection(kind: .circuitBreaker, policy: "peer", reason: .circuitOpen, retryAfter: .milliseconds(1)),
+    Rejection(kind: .circuitBreaker, policy: "peer", reason: .circuitForcedOpen),
+    Rejection(kind: .bulkhead, policy: "peer", reason: .bulkheadFull),
+  ])
+  func `The refusal of a second attempt leaves the first one to its answer, and starts no third`(
+    rejection: Rejection
+  ) async throws {
+    let hedge = try self.hedge(HedgeOptions(maximumAttempts: 3))
+    let (answers, answer) = AsyncStream.makeStream(of: Int.self)
+    let refused = Count()
+    let task = Task {
+      try await hedge.run { (attempt) throws(PolicyError<Broken>) in
+        guard attempt.number == 1 else {
+          refused.add(1)
+          throw .rejected(rejection)
+        }
+        return await answers.first { _ in true } ?? 0
+      }
+    }
+    await self.clock.waitForSleepers()
+    self.clock.advance(by: .milliseconds(100))
+    while refused.value == 0 { await Task.yield() }
+    self.clock.advance(by: .seconds(1))
+    answer.yield(7)
+    #expect(try await task.value == 7)
+    #expect(refused.value == 1 && hedge.stats.hedges == 1)
+  }
+
+  @Test func `A circuit that refuses the only attempt ends it at once, without waiting for the break to end`()
+    async throws
+  {
+    let hedge = try self.hedge(HedgeOptions(maximumAttempts: 3))
+    let rejection = Rejection(
+      kind: .circuitBreaker,
+      policy: "peer",
+      reason: .circuitOpen,
+      retryAfter: .milliseconds(1)
+    )
+    await #expect(throws: PolicyError<Broken>.rejected(rejection)) {
+      try await hedge.run { (_) throws(PolicyError<Broken>) -> Int in throw .rejected(rejection) }
+    }
+    #expect(hedge.stats.hedges == 0)
+  }
+
   @Test func `The delay may come from a function`() async throws {
     let hedge = try Hedge(
       name: "reads",

@@ -42,6 +42,24 @@ import Testing
     #expect(!limiter.tryAcquire())
   }
 
+  @Test func `What a lease leaves of a large burst comes back, however slowly it refills`() throws {
+    let limiter = try RateLimiter(
+      name: "votes",
+      capacity: 100_000,
+      refillPerSecond: 0.01,
+      clock: self.clock.policyClock
+    )
+    for _ in 0..<500 {
+      self.contend(limiter, untilSinceEpoch: self.clock.policyClock.nanoseconds - limiter.epoch)
+      #expect(limiter.tryAcquire())
+      self.clock.advance(by: .microseconds(30))
+      #expect(limiter.tryAcquire())
+    }
+    // A batch or two may be out in a stripe that this thread has left.
+    #expect(limiter.remaining >= 100_000 - 1000 - 20 * 15)
+    #expect(limiter.stats.admitted == 1000)
+  }
+
   @Test func `No cache line holds the words of two stripes, wherever the first one starts`() {
     let words = 4 * MemoryLayout<Int>.stride
     #expect(MemoryLayout<RateLimiterStripe>.stride - words >= 64)

@@ -76,12 +76,34 @@ import Testing
       strict,
       tat: strict.drained(tat: 0, at: 0),
       hasChanged: false,
-      at: self.millisecond + 500_000
+      at: 2 * self.millisecond + 500_000
     )
     #expect(action.served == [0])
     #expect(action.refused.map(\.caller) == [1])
     #expect(action.refused.map(\.1) == [Refusal(.deadline, retryAfter: self.millisecond)])
-    #expect(action.nextDue == 2 * self.millisecond + 500_000)
+    #expect(action.nextDue == 3 * self.millisecond + 500_000)
+  }
+
+  @Test func `Whom late timers put off by no more than one may be late is not searched for`() {
+    let strict = RateLimiterMachine(rate: 1_000, burst: 1, anchor: 0)
+    var queue = self.queue(1, 1)
+    _ = queue.join(2, cells: 1, until: 3 * self.millisecond)
+    _ = queue.join(3, cells: 1, until: 4 * self.millisecond)
+    var action = RateLimiterQueueMachine<Int>.OnAdvance(tat: strict.drained(tat: 0, at: 0))
+    for number in 0..<2 as Range<Int> {
+      let due = action.nextDue ?? self.millisecond
+      action = queue.advance(strict, tat: action.tat, hasChanged: false, at: due + 300_000)
+      #expect(action.served == [number])
+      #expect(action.refused.isEmpty)
+    }
+    // Late, but by no more than if his own timer alone had been.
+    action = queue.advance(strict, tat: action.tat, hasChanged: false, at: (action.nextDue ?? 0) + 300_000)
+    #expect(action.served == [2])
+    #expect(action.refused.isEmpty)
+    // By more than that.
+    action = queue.advance(strict, tat: action.tat, hasChanged: false, at: (action.nextDue ?? 0) + 300_000)
+    #expect(action.served.isEmpty)
+    #expect(action.refused.map(\.caller) == [3])
   }
 
   @Test(arguments: [(0, true), (1_000_000, true), (1_000_001, false), (3_600_000_000_000, false)])
