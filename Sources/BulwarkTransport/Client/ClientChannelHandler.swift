@@ -3,6 +3,7 @@ import BulwarkHTTP2
 import BulwarkWire
 import DequeModule
 import NIOCore
+import NIOSSL
 
 /// What a connection tells the client that holds it, on the client's event loop.
 protocol ClientConnectionOwner: AnyObject {
@@ -163,7 +164,10 @@ final class ClientChannelHandler: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    self.closeReason = "\(error)"
+    // A server that leaves without TLS's last word has said all it had to say in HTTP/2.
+    if error as? NIOSSLError != .uncleanShutdown {
+      self.closeReason = TLSFailure(side: .client).reason(afterHandshake: error) ?? "\(error)"
+    }
     context.close(promise: nil)
   }
 
