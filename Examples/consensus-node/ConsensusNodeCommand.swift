@@ -28,6 +28,8 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
   @Option(help: "How many validators the genesis has, with mock keys and 10 power each.")
   var validators: UInt32 = 4
 
+  @OptionGroup var tls: TLSOptions
+
   @Flag(help: "Decide blocks alone: propose and vote for every validator of the genesis.")
   var auto = false
 
@@ -47,13 +49,20 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
     let logger = Logger(label: "consensus-node")
     let genesis = Genesis.mock(chainID: self.chainID, validators: self.validators)
     let node = ConsensusNode(genesis: genesis)
+    var configuration = ServerConfiguration()
+    let credentials = try self.tls.credentials(logger: logger)
+    configuration.tls = credentials.map { ServerTLS($0, clients: self.tls.clients) }
     let server = Server(
       listening: self.listen,
+      configuration: configuration,
       eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads)
     ) {
       node.service
     }
     var services: [any Service] = [server, Announcement(server: server), StreamStopper(node: node)]
+    if let credentials {
+      services.append(credentials)
+    }
     if self.auto {
       services.append(
         AutomaticCommittee(node: node, interval: .milliseconds(self.interval), logger: logger)

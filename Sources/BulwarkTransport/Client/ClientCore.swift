@@ -264,7 +264,12 @@ final class ClientCore: ClientConnectionOwner {
       limits: self.configuration.limits,
       now: .now()
     )
-    return ClientChannelHandler(connection: connection, owner: self)
+    let isSecure = self.configuration.tls != nil
+    return ClientChannelHandler(
+      connection: connection,
+      owner: self,
+      earlyCloseReason: isSecure ? TLSFailure(side: .client).closedAfterwards : nil
+    )
   }
 
   private func connectCompleted(_ result: Result<any Channel, any Error>, _ deadline: NIODeadline) {

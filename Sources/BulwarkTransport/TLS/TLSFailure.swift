@@ -45,6 +45,12 @@ struct TLSFailure {
   /// The other end has hung up.
   var closed: String { "the \(self.other) closed the connection during the TLS handshake" }
 
+  /// The server has hung up without a word when the handshake was over for the client: in TLS 1.3 that is when it sees
+  /// the client's certificate, and gRPC's C core does not say what it thinks of it.
+  var closedAfterwards: String {
+    "the server closed the connection right after the TLS handshake: it may want another client certificate"
+  }
+
   func timedOut(after limit: Duration) -> String {
     switch self.side {
     case .client: "the TLS handshake did not end within the \(limit) that connecting may take"
