@@ -140,10 +140,6 @@ struct SilentClient {
       .connect(host: host, port: port).get()
   }
 
-  func close() async throws {
-    try await self.channel.close()
-  }
-
   /// Returns when the server has closed the connection.
   func closedByServer() async throws {
     try await self.channel.closeFuture.get()

@@ -104,7 +104,12 @@ import Testing
         _ = await #expect(throws: RPCError.self) { try await client.echo("hello") }
       }
     }
-    #expect(reason == "the client does not trust this server's certificate")
+    // A client that closes with unread bytes resets the connection, which can overtake what it has said.
+    let reasons = [
+      "the client does not trust this server's certificate",
+      "the client closed the connection during the TLS handshake",
+    ]
+    #expect(reasons.contains(reason ?? ""))
   }
 
   @Test func aHandshakeThatGoesOnDoesNotHoldUpAStop() async throws {
@@ -123,11 +128,17 @@ import Testing
     var configuration = try self.authority.server()
     configuration.maxConnections = 1
     try await withServer(ByteService(), configuration: configuration) { server, endpoint in
-      let first = try await SilentClient(to: endpoint)
-      let second = try await SilentClient(to: endpoint)
-      try await second.closedByServer()
-      #expect(server.connectionCount == 1)
-      try await first.close()
+      let clients = [try await SilentClient(to: endpoint), try await SilentClient(to: endpoint)]
+      // They may be accepted in either order.
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for client in clients {
+          group.addTask { try await client.closedByServer() }
+        }
+        try await group.next()
+        #expect(server.connectionCount == 1)
+        server.beginGracefulShutdown()
+        try await group.waitForAll()
+      }
     }
   }
 
