@@ -10,6 +10,10 @@ let settings: [SwiftSetting] = [
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let certificates: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
@@ -42,6 +46,9 @@ let package = Package(
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
+    .package(url: "https://github.com/apple/swift-certificates", from: "1.10.0"),
+    .package(url: "https://github.com/apple/swift-asn1", from: "1.1.0"),
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     .package(url: "https://github.com/apple/swift-collections", from: "1.3.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.11.0"),
@@ -82,7 +89,9 @@ let package = Package(
     ),
     .target(
       name: "BulwarkTransport",
-      dependencies: ["BulwarkWire", "BulwarkCore", nioCore, nioPosix, logging, lifecycle, collections],
+      dependencies: [
+        "BulwarkWire", "BulwarkCore", nioCore, nioPosix, nioTLS, nioSSL, logging, lifecycle, collections,
+      ],
       swiftSettings: settings
     ),
     .target(
@@ -281,7 +290,7 @@ let package = Package(
       name: "BulwarkTransportTests",
       dependencies: [
         "BulwarkTransport", "BulwarkWire", "BulwarkCore", "BulwarkHTTP2", "BulwarkTestKit",
-        nioCore, nioPosix, nioEmbedded, logging,
+        nioCore, nioPosix, nioEmbedded, nioSSL, logging, certificates, asn1, crypto,
       ],
       swiftSettings: settings
     ),

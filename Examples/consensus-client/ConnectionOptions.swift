@@ -13,12 +13,24 @@ struct ConnectionOptions: ParsableArguments {
   @Flag(help: "Print JSON, one object per line.")
   var json = false
 
+  @Option(help: ArgumentHelp("Speak TLS with a node whose certificate is of these roots.", valueName: "FILE"))
+  var tlsCA: String?
+
+  @Option(help: ArgumentHelp("With --tls-ca: the certificate chain to show, in PEM.", valueName: "FILE"))
+  var tlsCert: String?
+
+  @Option(help: ArgumentHelp("The key of that certificate in PEM.", valueName: "FILE"))
+  var tlsKey: String?
+
   @Option(help: "The chain's name, which mock keys are derived from.")
   var chainID = "bulwark-demo"
 
   func validate() throws {
     if let timeout, !(timeout > 0 && timeout <= 86_400) {
       throw ValidationError("--timeout must be above 0 and at most 86400 seconds.")
+    }
+    guard (self.tlsCert == nil) == (self.tlsKey == nil), self.tlsCA != nil || self.tlsCert == nil else {
+      throw ValidationError("--tls-cert and --tls-key belong together, and need --tls-ca.")
     }
   }
 
@@ -39,6 +51,15 @@ struct ConnectionOptions: ParsableArguments {
     }
   }
 
+  /// Nil for plaintext.
+  private func credentials() throws -> TLSCredentials? {
+    guard let roots = self.tlsCA.map({ TrustRoots.pem(.file($0)) }) else { return nil }
+    guard let chain = self.tlsCert, let key = self.tlsKey else {
+      return try TLSCredentials(trustRoots: roots)
+    }
+    return try TLSCredentials(certificateChain: .file(chain), privateKey: .file(key), trustRoots: roots)
+  }
+
   /// Connects for as long as `body` runs. A failed call is printed, and ends the command with code 1.
   func withNode(_ body: (NodeView) async throws -> Void) async throws {
     try await self.withClient { client in
@@ -53,7 +74,9 @@ struct ConnectionOptions: ParsableArguments {
 
   /// The same for another service than the node's own.
   func withClient(_ body: (Client) async throws -> Void) async throws {
-    let client = Client(to: self.target)
+    var configuration = ClientConfiguration()
+    configuration.tls = try self.credentials().map { ClientTLS($0) }
+    let client = Client(to: self.target, configuration: configuration)
     do {
       try await body(client)
       await client.close()

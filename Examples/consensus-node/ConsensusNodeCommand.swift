@@ -28,6 +28,8 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
   @Option(help: "How many validators the genesis has, with mock keys and 10 power each.")
   var validators: UInt32 = 4
 
+  @OptionGroup var tls: TLSOptions
+
   @Flag(help: "Decide blocks alone: propose and vote for every validator of the genesis.")
   var auto = false
 
@@ -67,8 +69,12 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
     let genesis = Genesis.mock(chainID: self.chainID, validators: self.validators)
     let node = ConsensusNode(genesis: genesis)
     let faults = try self.faults()
+    var configuration = ServerConfiguration()
+    let credentials = try self.tls.credentials(logger: logger)
+    configuration.tls = credentials.map { ServerTLS($0, clients: self.tls.clients) }
     let server = Server(
       listening: self.listen,
+      configuration: configuration,
       eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads),
       interceptors: faults.map { [$0] } ?? []
     ) {
@@ -78,6 +84,9 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
     var services: [any Service] = [
       server, Announcement(server: server), EndlessCallStopper(node: node, faults: faults),
     ]
+    if let credentials {
+      services.append(credentials)
+    }
     if self.auto {
       services.append(
         AutomaticCommittee(node: node, interval: .milliseconds(self.interval), logger: logger)

@@ -53,7 +53,7 @@ public enum HTTP2RequestRejection: Hashable, Sendable {
   case headerListTooLarge(bytes: Int, limit: Int)
   /// There are more fields than the limit.
   case tooManyFields(count: Int, limit: Int)
-  /// `:scheme` is neither `http` nor `https`.
+  /// `:scheme` is neither `http` nor `https`, or is `http` where the connection requires `https`.
   case invalidScheme
   /// `:path` is missing or is not `/service/method` with two segments that are not empty.
   case invalidPath

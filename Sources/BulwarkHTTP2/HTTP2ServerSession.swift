@@ -5,8 +5,12 @@ public final class HTTP2ServerSession: HTTP2Session {
   /// A session that expects a client's preface. Its SETTINGS wait in `takeOutbound` at once.
   ///
   /// If memory does not suffice the session is finished from the start.
-  public convenience init(limits: HTTP2Limits, now: Int64) {
+  ///
+  /// - Parameter requiresHTTPS: whether a request whose `:scheme` is `http` is rejected, as over TLS. Without TLS either
+  ///   scheme is taken: a gateway that has ended TLS passes `https` on (RFC 9110, section 7.4).
+  public convenience init(limits: HTTP2Limits, requiresHTTPS: Bool = false, now: Int64) {
     self.init(limits: limits, now: now, memory: nil)
+    self.fields.requiresHTTPS = requiresHTTPS
   }
 
   /// A session whose nghttp2 uses the given allocator, or malloc if there is none.

@@ -121,6 +121,14 @@ import Testing
     #expect(peer.events.last == .headers(stream: 5, fields: 0..<6, kind: .initial, endStream: true))
   }
 
+  @Test(arguments: [("https", false), ("http", true), ("ftp", true)])
+  func overTLSOnlyHTTPSIsTaken(scheme: String, isRejected: Bool) {
+    let server = HTTP2ServerSession(limits: HTTP2Limits(), requiresHTTPS: true, now: 0)
+    let peer = RawPeer(against: server)
+    peer.send(.headers(1, HeaderBlock.request(scheme: scheme), flags: self.whole))
+    #expect(peer.events.contains(.requestRejected(stream: 1, .invalidScheme)) == isRejected)
+  }
+
   @Test(arguments: [
     ("http", "/service/method", nil),
     ("https", "/service/method", nil),

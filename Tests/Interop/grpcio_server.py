@@ -7,6 +7,7 @@ The journal gets a line for each Echo that carries a key, when its handler start
 
 import argparse
 import asyncio
+import pathlib
 import signal
 
 import grpc
@@ -153,6 +154,10 @@ class Echo(bench_grpc.EchoServicer):
             await context.write(request)
 
 
+def read(path: str | None) -> bytes | None:
+    return pathlib.Path(path).read_bytes() if path else None
+
+
 async def serve(options: argparse.Namespace) -> None:
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", options.max_receive), ("grpc.so_reuseport", 0)]
@@ -161,7 +166,14 @@ async def serve(options: argparse.Namespace) -> None:
     bench_grpc.add_EchoServicer_to_server(Echo(), server)
     consensus_grpc.add_ConsensusServiceServicer_to_server(FakeConsensus(options.chain_id, options.validators), server)
     host, _, _ = options.listen.rpartition(":")
-    port = server.add_insecure_port(options.listen)
+    if options.tls_cert:
+        roots = read(options.tls_ca)
+        credentials = grpc.ssl_server_credentials(
+            [(read(options.tls_key), read(options.tls_cert))], roots, require_client_auth=roots is not None
+        )
+        port = server.add_secure_port(options.listen, credentials)
+    else:
+        port = server.add_insecure_port(options.listen)
     await server.start()
     print(f"listening on {host}:{port}", flush=True)
     stop = asyncio.Event()
@@ -179,6 +191,9 @@ def main() -> None:
     )
     parser.add_argument("--chain-id", default="interop", help="default interop")
     parser.add_argument("--validators", type=int, default=4, metavar="N", help="default 4")
+    parser.add_argument("--tls-cert", metavar="FILE")
+    parser.add_argument("--tls-key", metavar="FILE")
+    parser.add_argument("--tls-ca", metavar="FILE", help="requires client certificates of these roots")
     asyncio.run(serve(parser.parse_args()))
 
 

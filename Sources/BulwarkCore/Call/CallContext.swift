@@ -1,19 +1,5 @@
 import Synchronization
 
-/// Who is at the other end of a connection.
-public struct Peer: Hashable, Sendable, CustomStringConvertible {
-  /// The peer's address, for example `ipv4:127.0.0.1:50051`, `ipv6:[::1]:50051` or `unix:/run/node.sock`; of a server,
-  /// as its client sees it, the endpoint that the client was given.
-  public let address: String
-
-  /// Creates a peer from its address.
-  public init(address: String) {
-    self.address = address
-  }
-
-  public var description: String { self.address }
-}
-
 /// What a server handler knows of its call, and the metadata it answers with.
 ///
 /// Safe to use from any task, at any time; after the call has ended changes have no effect.

@@ -8,7 +8,7 @@ import Synchronization
 public final class InterceptedInvoker: CallInvoker {
   private let base: any CallInvoker
   private let interceptors: [any Interceptor]
-  private let peer: Peer
+  private let peer: @Sendable () -> Peer
   private let time: TimeSource
   private let chains = Chains()
 
@@ -17,12 +17,12 @@ public final class InterceptedInvoker: CallInvoker {
   /// - Parameters:
   ///   - base: what makes the calls.
   ///   - interceptors: what stands around them.
-  ///   - peer: where the calls go, as interceptors are told.
+  ///   - peer: where the calls go, as interceptors are told: asked once for each call.
   ///   - time: the clock that deadlines are instants of.
   public init(
     _ base: any CallInvoker,
     interceptors: [any Interceptor],
-    peer: Peer,
+    peer: @autoclosure @escaping @Sendable () -> Peer,
     time: TimeSource
   ) {
     self.base = base
@@ -71,7 +71,7 @@ public final class InterceptedInvoker: CallInvoker {
     return CallRequest(
       method: method,
       side: .client,
-      peer: self.peer,
+      peer: self.peer(),
       metadata: options.metadata,
       deadline: .earliest(.earliest(own, options.deadline), CallContext.current?.deadline),
       waitForReady: options.waitForReady,

@@ -18,6 +18,8 @@ struct InboundFields: Sendable {
   private(set) var block: Block?
   let maxListSize: Int
   let maxFields: Int
+  /// Whether a request has to be for an `https` resource.
+  var requiresHTTPS = false
 
   init(limits: HTTP2Limits) {
     self.maxListSize = limits.maxHeaderListBytes
@@ -112,7 +114,10 @@ struct InboundFields: Sendable {
       // Pseudo-header fields come first (RFC 9113, section 8.3); nghttp2 sees to it.
       guard name.first == UInt8(ascii: ":") else { break }
       if name.equals(":scheme") {
-        hasScheme = RequestTarget.isSchemeValid(self.bytes[field.value])
+        hasScheme = RequestTarget.isSchemeValid(
+          self.bytes[field.value],
+          requiresHTTPS: self.requiresHTTPS
+        )
       } else if name.equals(":path") {
         hasPath = RequestTarget.isPathValid(self.bytes[field.value])
       }

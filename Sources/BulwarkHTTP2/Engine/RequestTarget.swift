@@ -1,8 +1,8 @@
 /// The two pseudo-header fields of a request that nghttp2 checks only in part.
 enum RequestTarget {
   /// gRPC is spoken over `http` or `https`. nghttp2 lets any scheme pass, and with another one also any path.
-  static func isSchemeValid(_ scheme: ArraySlice<UInt8>) -> Bool {
-    scheme.equals("http") || scheme.equals("https")
+  static func isSchemeValid(_ scheme: ArraySlice<UInt8>, requiresHTTPS: Bool) -> Bool {
+    scheme.equals("https") || (!requiresHTTPS && scheme.equals("http"))
   }
 
   /// `/service/method`: two segments, neither empty. Anything else could be read in one way by a rule about

@@ -51,7 +51,7 @@ final class ServerPlan: Sendable {
   func admit(_ call: ArrivingCall) -> Admission {
     if let failure { return .rejected(failure) }
     guard self.isPerPeer else { return self.shared.admit(call) }
-    let peer = call.peer.scopeKey
+    let peer = call.peer.key
     let own = AdmissionPlan(
       self.shared,
       CallPolicies(
@@ -61,15 +61,5 @@ final class ServerPlan: Sendable {
       )
     )
     return own.admit(call)
-  }
-}
-
-extension Peer {
-  /// The address without the port, which is another one for each connection.
-  var scopeKey: String {
-    guard self.address.hasPrefix("ipv"), let colon = self.address.lastIndex(of: ":") else {
-      return self.address
-    }
-    return String(self.address[..<colon])
   }
 }

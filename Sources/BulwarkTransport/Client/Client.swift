@@ -15,8 +15,7 @@ public import NIOPosix
 public final class Client: CallInvoker, Sendable {
   private let core: NIOLoopBoundBox<ClientCore>
   private let eventLoop: any EventLoop
-  /// Where the calls go.
-  public let peer: Peer
+  private let server: KnownPeer
   private let limits: WireLimits
   private let isClosed = Flag()
 
@@ -39,10 +38,17 @@ public final class Client: CallInvoker, Sendable {
   ) {
     let eventLoop = eventLoopGroup.any()
     self.eventLoop = eventLoop
-    self.peer = Peer(address: endpoint.description)
+    self.server = KnownPeer(Peer(address: endpoint.description))
+    // The first use may read the roots of the system, which is nothing for the loop. What fails here fails again there.
+    _ = try? configuration.tls.map { try $0.credentials.contexts.context(for: $0.profile) }
     self.limits = configuration.limits
     self.executor = EventLoopExecutor(eventLoop)
-    let core = ClientCore(endpoint: endpoint, configuration: configuration, eventLoop: eventLoop)
+    let core = ClientCore(
+      endpoint: endpoint,
+      configuration: configuration,
+      server: self.server,
+      eventLoop: eventLoop
+    )
     self.core = .makeBoxSendingValue(core, eventLoop: eventLoop)
   }
 
@@ -54,6 +60,9 @@ public final class Client: CallInvoker, Sendable {
       core.value.close(nil)
     }
   }
+
+  /// The server: the endpoint that was given, and over TLS what the server of the latest connection has proved to be.
+  public var peer: Peer { self.server.value }
 
   /// Takes no new calls, lets the open ones end, and returns when the connection is closed.
   ///

@@ -3,6 +3,7 @@ import BulwarkHTTP2
 import BulwarkWire
 import DequeModule
 import NIOCore
+import NIOSSL
 
 /// What a connection tells the client that holds it, on the client's event loop.
 protocol ClientConnectionOwner: AnyObject {
@@ -33,11 +34,19 @@ final class ClientChannelHandler: ChannelInboundHandler {
   private var isRunningOutputs = false
   private var unflushedCalls = 0
   private var isReady = false
-  private var closeReason = "the server closed the connection"
+  private var closeReason: String
 
-  init(connection: ClientConnection, owner: any ClientConnectionOwner) {
+  private static let closedByServer = "the server closed the connection"
+
+  /// - Parameter earlyCloseReason: what it means if the server closes the connection before it is ready.
+  init(
+    connection: ClientConnection,
+    owner: any ClientConnectionOwner,
+    earlyCloseReason: String? = nil
+  ) {
     self.connection = connection
     self.owner = owner
+    self.closeReason = earlyCloseReason ?? Self.closedByServer
   }
 
   // MARK: - Calls
@@ -163,7 +172,10 @@ final class ClientChannelHandler: ChannelInboundHandler {
   }
 
   func errorCaught(context: ChannelHandlerContext, error: any Error) {
-    self.closeReason = "\(error)"
+    // A server that leaves without TLS's last word has said all it had to say in HTTP/2.
+    if error as? NIOSSLError != .uncleanShutdown {
+      self.closeReason = TLSFailure(side: .client).reason(afterHandshake: error) ?? "\(error)"
+    }
     context.close(promise: nil)
   }
 
@@ -188,6 +200,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
       switch output {
       case .ready:
         self.isReady = true
+        self.closeReason = Self.closedByServer
         self.owner?.connectionReady(self)
       case .unaryAnswered(let stream, let response):
         guard let call = self.calls.removeValue(forKey: stream) else { continue }

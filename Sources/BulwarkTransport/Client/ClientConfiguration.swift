@@ -3,6 +3,9 @@ public import BulwarkWire
 
 /// How a client runs.
 public struct ClientConfiguration: Sendable {
+  /// How the client speaks TLS; nil for plaintext. Default nil.
+  public var tls: ClientTLS?
+
   /// The bounds of its connection's HTTP/2 layer.
   public var http2 = HTTP2Limits()
 
@@ -12,7 +15,7 @@ public struct ClientConfiguration: Sendable {
   /// The delays between attempts to connect.
   public var backoff = ConnectionBackoff()
 
-  /// How long one attempt to connect may take. Default 20 s, as in gRPC's backoff document.
+  /// How long one attempt to connect may take, the TLS handshake included. Default 20 s, as in gRPC's backoff document.
   public var connectTimeout: Duration = .seconds(20)
 
   /// How long ``Client/close()`` waits for the open calls before it cancels them. Default 30 s, as for a server.

@@ -4,6 +4,7 @@ import BulwarkWire
 import DequeModule
 import NIOCore
 import NIOPosix
+import NIOSSL
 
 /// A client on its event loop: the calls that wait, the connection they go to, and the deadlines of all of them.
 ///
@@ -11,6 +12,7 @@ import NIOPosix
 final class ClientCore: ClientConnectionOwner {
   private let endpoint: Endpoint
   private let configuration: ClientConfiguration
+  private let server: KnownPeer
   private let eventLoop: any EventLoop
 
   private var machine: ChannelMachine
@@ -27,15 +29,23 @@ final class ClientCore: ClientConnectionOwner {
   private var live: [ObjectIdentifier: ClientChannelHandler] = [:]
   /// The connection that is being made ready: its channel is open, its SETTINGS have not come.
   private var connecting: ClientChannelHandler?
+  /// The connection whose TLS handshake is going on.
+  private var securing: (any Channel)?
   private var closeWaiters: [CheckedContinuation<Void, Never>] = []
 
   private var deadlineTimer: DeadlineTimer?
   private var backoffTimer: DeadlineTimer?
   private var closeTimer: DeadlineTimer?
 
-  init(endpoint: Endpoint, configuration: ClientConfiguration, eventLoop: any EventLoop) {
+  init(
+    endpoint: Endpoint,
+    configuration: ClientConfiguration,
+    server: KnownPeer,
+    eventLoop: any EventLoop
+  ) {
     self.endpoint = endpoint
     self.configuration = configuration
+    self.server = server
     self.eventLoop = eventLoop
     self.machine = ChannelMachine(backoff: configuration.backoff)
   }
@@ -221,13 +231,16 @@ final class ClientCore: ClientConnectionOwner {
       return
     }
     let core = NIOLoopBound(self, eventLoop: self.eventLoop)
+    let deadline = NIODeadline.now() + TimeAmount(self.configuration.connectTimeout)
     let bootstrap = ClientBootstrap(group: self.eventLoop)
       .connectTimeout(TimeAmount(self.configuration.connectTimeout))
       .channelOption(.maxMessagesPerRead, value: 1)
       .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 * 1024))
-      // Run once for each address that is tried: each channel has a connection of its own.
+      // Run once for each address that is tried: each channel has a connection of its own. Over TLS only the one that
+      // is connected gets its handlers, before anything can come.
       .channelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          guard core.value.configuration.tls == nil else { return }
           try channel.pipeline.syncOperations.addHandler(core.value.makeHandler())
         }
       }
@@ -238,7 +251,7 @@ final class ClientCore: ClientConnectionOwner {
       case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
       }
     channel.whenComplete { result in
-      core.value.connectCompleted(result)
+      core.value.connectCompleted(result, deadline)
     }
   }
 
@@ -246,29 +259,78 @@ final class ClientCore: ClientConnectionOwner {
     let connection = ClientConnection(
       authority: self.configuration.authority ?? self.endpoint.authority,
       userAgent: self.configuration.userAgent,
+      isSecure: self.configuration.tls != nil,
       http2Limits: self.configuration.http2,
       limits: self.configuration.limits,
       now: .now()
     )
-    return ClientChannelHandler(connection: connection, owner: self)
+    let isSecure = self.configuration.tls != nil
+    return ClientChannelHandler(
+      connection: connection,
+      owner: self,
+      earlyCloseReason: isSecure ? TLSFailure(side: .client).closedAfterwards : nil
+    )
   }
 
-  private func connectCompleted(_ result: Result<any Channel, any Error>) {
+  private func connectCompleted(_ result: Result<any Channel, any Error>, _ deadline: NIODeadline) {
     do {
       let channel = try result.get()
-      let handler = try channel.pipeline.syncOperations.handler(type: ClientChannelHandler.self)
       guard !self.machine.isClosed else {
         channel.close(promise: nil)
         return
       }
-      self.live[ObjectIdentifier(handler)] = handler
-      self.connecting = handler
-      handler.reportIfReady()
+      if let tls = self.configuration.tls {
+        do {
+          try self.secure(channel, tls, deadline)
+        } catch {
+          self.securing = nil
+          channel.close(promise: nil)
+          throw error
+        }
+      } else {
+        self.adopt(try channel.pipeline.syncOperations.handler(type: ClientChannelHandler.self))
+      }
     } catch {
-      self.handle(
-        self.machine.connectFailed("\(self.endpoint): \(error)", now: .now(), jitter: .random(in: -1...1))
-      )
+      self.connectFailed("\(error)")
     }
+  }
+
+  /// Has the TLS handshake done on a connection that stands.
+  private func secure(_ channel: any Channel, _ tls: ClientTLS, _ deadline: NIODeadline) throws {
+    let serverName = tls.serverName(of: self.endpoint)
+    let security = try NIOSSLClientHandler(
+      context: tls.credentials.contexts.context(for: tls.profile),
+      serverHostname: serverName
+    )
+    var terms = TLSHandshakeHandler.Terms(deadline: deadline, limit: self.configuration.connectTimeout)
+    terms.serverName = serverName
+    if case .uri(let name) = tls.verification { terms.uriName = name }
+    let handshake = TLSHandshakeHandler(side: .client, terms: terms) { identity in
+      self.securing = nil
+      self.server.value = Peer(address: self.endpoint.description, identity: identity)
+      let handler = self.makeHandler()
+      self.adopt(handler)
+      return handler
+    } onFailure: { reason in
+      self.securing = nil
+      self.connectFailed(reason)
+      self.resumeCloseWaiters()
+    }
+    self.securing = channel
+    try channel.pipeline.syncOperations.addHandlers(security, handshake)
+  }
+
+  /// Waits for the SETTINGS of a connection that stands.
+  private func adopt(_ handler: ClientChannelHandler) {
+    self.live[ObjectIdentifier(handler)] = handler
+    self.connecting = handler
+    handler.reportIfReady()
+  }
+
+  private func connectFailed(_ reason: String) {
+    self.handle(
+      self.machine.connectFailed("\(self.endpoint): \(reason)", now: .now(), jitter: .random(in: -1...1))
+    )
   }
 
   func connectionReady(_ handler: ClientChannelHandler) {
@@ -336,6 +398,7 @@ final class ClientCore: ClientConnectionOwner {
       for handler in self.live.values {
         handler.beginShutdown()
       }
+      self.securing?.close(promise: nil)
       self.boundClose()
     }
     self.resumeCloseWaiters()
@@ -354,7 +417,7 @@ final class ClientCore: ClientConnectionOwner {
   }
 
   private func resumeCloseWaiters() {
-    guard self.live.isEmpty, self.machine.isClosed else { return }
+    guard self.live.isEmpty, self.securing == nil, self.machine.isClosed else { return }
     self.deadlineTimer?.stop()
     self.closeTimer?.stop()
     for waiter in self.closeWaiters {

@@ -4,6 +4,7 @@ import BulwarkWire
 public import Logging
 public import NIOCore
 public import NIOPosix
+import NIOSSL
 public import ServiceLifecycle
 
 /// A gRPC server: services behind a listening socket.
@@ -96,6 +97,8 @@ public final class Server: Service, Sendable {
     do {
       try self.configuration.http2.validate()
       try self.checkPolicies()
+      // Made here for the first time: a server that could serve nobody is not to listen, and no loop to wait for files.
+      _ = try self.tlsContext()
       listener = try await self.bind()
     } catch {
       self.address.complete(.failure(error))
@@ -165,27 +168,43 @@ public final class Server: Service, Sendable {
       channel.close(promise: nil)
       return
     }
+    let key = self.connections.insert(channel)
+    let peer = Peer(channel.remoteAddress)
+    let pipeline = channel.pipeline.syncOperations
+    guard let tls = self.configuration.tls, let context = try self.tlsContext() else {
+      try pipeline.addHandler(self.makeHandler(key, peer, on: channel.eventLoop))
+      return
+    }
+    let handshake = TLSHandshakeHandler(
+      side: .server,
+      terms: .init(deadline: .now() + TimeAmount(tls.handshakeTimeout), limit: tls.handshakeTimeout)
+    ) { identity in
+      self.makeHandler(key, Peer(address: peer.address, identity: identity), on: channel.eventLoop)
+    } onFailure: { [logger] reason in
+      logger.debug("TLS handshake failed", metadata: ["reason": "\(reason)", "peer": "\(peer)"])
+    }
+    try pipeline.addHandlers(NIOSSLServerHandler(context: context), handshake)
+  }
+
+  private func tlsContext() throws -> NIOSSLContext? {
+    try self.configuration.tls.map { try $0.credentials.contexts.context(for: $0.profile) }
+  }
+
+  /// The handler that serves the calls of a connection which is ready for them.
+  private func makeHandler(_ key: Int, _ peer: Peer, on eventLoop: any EventLoop) -> ServerChannelHandler {
     let connection = ServerConnection(
       methods: self.methods,
-      peer: Peer(channel.remoteAddress),
+      peer: peer,
+      isSecure: self.configuration.tls != nil,
       http2Limits: self.configuration.http2,
       limits: self.configuration.limits,
       time: .system,
       now: .now()
     )
-    let handler = ServerChannelHandler(
-      connection: connection,
-      eventLoop: channel.eventLoop,
-      logger: self.logger
-    )
-    let key = self.connections.insert(handler, channel)
+    let handler = ServerChannelHandler(connection: connection, eventLoop: eventLoop, logger: self.logger)
     handler.onEnd = { [connections] in connections.remove(key) }
-    do {
-      try channel.pipeline.syncOperations.addHandler(handler)
-    } catch {
-      self.connections.remove(key)
-      throw error
-    }
+    self.connections.attach(handler, to: key)
+    return handler
   }
 
   /// Lets the calls in flight finish, within the configured times, and returns when every handler has returned

@@ -38,6 +38,9 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
     self.logger = logger
   }
 
+  /// Whether it is, or was, in a channel: then `onEnd` is called.
+  var isInUse: Bool { self.io != nil }
+
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {

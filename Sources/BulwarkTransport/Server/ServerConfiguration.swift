@@ -3,6 +3,9 @@ public import BulwarkWire
 
 /// How a server runs. Every default is meant to be safe in production.
 public struct ServerConfiguration: Sendable {
+  /// How the server speaks TLS; nil for plaintext. Default nil.
+  public var tls: ServerTLS?
+
   /// The bounds of a connection's HTTP/2 layer.
   public var http2 = HTTP2Limits()
 

@@ -4,8 +4,9 @@ import Synchronization
 /// The open connections of a server. Safe from any thread.
 final class ServerConnections: Sendable {
   private struct Entry {
-    let handler: NIOLoopBound<ServerChannelHandler>
     let channel: any Channel
+    /// Nil during the TLS handshake.
+    var handler: NIOLoopBound<ServerChannelHandler>?
   }
 
   private struct State: ~Copyable {
@@ -23,19 +24,25 @@ final class ServerConnections: Sendable {
 
   var count: Int { self.state.withLock { $0.entries.count } }
 
-  /// Keeps a connection until `remove`. Called on the connection's loop.
-  func insert(_ handler: ServerChannelHandler, _ channel: any Channel) -> Int {
-    let entry = Entry(handler: NIOLoopBound(handler, eventLoop: channel.eventLoop), channel: channel)
+  /// Keeps a new connection until `remove`, or until it closes without having taken calls. Called on its loop.
+  func insert(_ channel: any Channel) -> Int {
     let (key, isStopping) = self.state.withLock { state in
       state.nextKey += 1
-      state.entries[state.nextKey] = entry
+      state.entries[state.nextKey] = Entry(channel: channel)
       return (state.nextKey, state.isStopping)
     }
+    channel.closeFuture.whenComplete { _ in self.removeUnlessServed(key) }
     if isStopping {
-      // It was accepted while the listener was being closed, and has heard of nothing.
+      // It was accepted while the listener was being closed, and nobody else closes it.
       channel.close(promise: nil)
     }
     return key
+  }
+
+  /// The connection takes calls from now on. Called on its loop.
+  func attach(_ handler: ServerChannelHandler, to key: Int) {
+    let bound = NIOLoopBound(handler, eventLoop: handler.eventLoop)
+    self.state.withLock { $0.entries[key]?.handler = bound }
   }
 
   /// The connection is closed and its handlers have returned.
@@ -47,9 +54,19 @@ final class ServerConnections: Sendable {
     waiter?.resume()
   }
 
+  /// The connection is closed. One that takes calls says itself when its last handler has returned.
+  private func removeUnlessServed(_ key: Int) {
+    let handler = self.state.withLock { $0.entries[key]?.handler }
+    if handler?.value.isInUse != true { self.remove(key) }
+  }
+
   func beginShutdown() {
     self.state.withLock { $0.isStopping = true }
     self.forEach { $0.beginShutdown() }
+    // Those that have come no further than the handshake have no calls to finish.
+    for entry in self.state.withLock({ Array($0.entries.values) }) where entry.handler == nil {
+      entry.channel.close(promise: nil)
+    }
   }
 
   func abortCalls() {
@@ -80,8 +97,9 @@ final class ServerConnections: Sendable {
 
   private func forEach(_ body: @escaping @Sendable (ServerChannelHandler) -> Void) {
     for entry in self.state.withLock({ Array($0.entries.values) }) {
+      guard let handler = entry.handler else { continue }
       entry.channel.eventLoop.execute {
-        body(entry.handler.value)
+        body(handler.value)
       }
     }
   }

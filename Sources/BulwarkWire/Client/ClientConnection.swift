@@ -23,16 +23,22 @@ public final class ClientConnection {
   /// - Parameters:
   ///   - authority: the `:authority` of every request.
   ///   - userAgent: the `user-agent` of every request.
+  ///   - isSecure: whether the connection is over TLS; then the `:scheme` of every request is `https`.
   public init(
     authority: String,
     userAgent: String,
+    isSecure: Bool = false,
     http2Limits: HTTP2Limits = HTTP2Limits(),
     limits: WireLimits = WireLimits(),
     now: MonotonicInstant
   ) {
     self.session = HTTP2ClientSession(limits: http2Limits, now: now.nanoseconds)
     self.limits = limits
-    self.headers = RequestFields(scheme: "http", authority: authority, userAgent: userAgent)
+    self.headers = RequestFields(
+      scheme: isSecure ? "https" : "http",
+      authority: authority,
+      userAgent: userAgent
+    )
     self.timers = ConnectionTimers(limits: limits, now: now)
   }
 

@@ -32,16 +32,23 @@ public final class ServerConnection {
 
   /// Creates the connection and queues its SETTINGS.
   ///
-  /// - Parameter time: what the contexts of its calls read for "time remaining"; the connection itself does not.
+  /// - Parameters:
+  ///   - isSecure: whether the connection is over TLS; then a request for an `http` resource is rejected.
+  ///   - time: what the contexts of its calls read for "time remaining"; the connection itself does not.
   public init(
     methods: MethodTable,
     peer: Peer,
+    isSecure: Bool = false,
     http2Limits: HTTP2Limits = HTTP2Limits(),
     limits: WireLimits = WireLimits(),
     time: TimeSource,
     now: MonotonicInstant
   ) {
-    self.session = HTTP2ServerSession(limits: http2Limits, now: now.nanoseconds)
+    self.session = HTTP2ServerSession(
+      limits: http2Limits,
+      requiresHTTPS: isSecure,
+      now: now.nanoseconds
+    )
     self.methods = methods
     self.limits = limits
     self.peer = peer

@@ -2,6 +2,7 @@ import BulwarkCore
 import BulwarkHTTP2
 import BulwarkWire
 import Foundation
+import Logging
 import NIOCore
 import NIOPosix
 
@@ -22,9 +23,10 @@ func withServer<Result: Sendable>(
   _ services: any RPCService...,
   at endpoint: Endpoint = .anyPort,
   configuration: ServerConfiguration = ServerConfiguration(),
+  logger: Logger = Logger(label: "test"),
   _ body: (Server, Endpoint) async throws -> Result
 ) async throws -> Result {
-  let server = Server(listening: endpoint, configuration: configuration) { services }
+  let server = Server(listening: endpoint, configuration: configuration, logger: logger) { services }
   return try await withThrowingTaskGroup(of: Void.self) { tasks in
     tasks.addTask { try await server.run() }
     let result = try await body(server, try await server.listeningEndpoint)

@@ -106,15 +106,42 @@ final class RawServer: Sendable {
 /// A server that accepts and says nothing.
 struct SilentServer {
   private let listener: any Channel
+  private let first = Promise<any Channel>()
 
   init() async throws {
+    let first = self.first
     self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .childChannelInitializer { channel in
+        first.complete(.success(channel))
+        return channel.eventLoop.makeSucceededVoidFuture()
+      }
       .bind(host: "127.0.0.1", port: 0).get()
   }
 
   var endpoint: Endpoint { .tcp(host: "127.0.0.1", port: self.listener.localAddress?.port ?? 0) }
 
+  /// The end of the first connection, as soon as that is accepted.
+  func firstConnection() async throws -> EventLoopFuture<Void> {
+    try await self.first.value().closeFuture
+  }
+
   func close() async throws {
     try await self.listener.close()
+  }
+}
+
+/// A client that connects and says nothing.
+struct SilentClient {
+  private let channel: any Channel
+
+  init(to endpoint: Endpoint) async throws {
+    guard case .tcp(let host, let port) = endpoint else { throw ChannelError.unknownLocalAddress }
+    self.channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .connect(host: host, port: port).get()
+  }
+
+  /// Returns when the server has closed the connection.
+  func closedByServer() async throws {
+    try await self.channel.closeFuture.get()
   }
 }

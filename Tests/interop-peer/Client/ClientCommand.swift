@@ -20,6 +20,11 @@ struct ClientCommand: AsyncParsableCommand {
   @Option(help: "How long the case `restart` keeps calling.")
   var seconds = 5.0
 
+  @OptionGroup var tls: TLSOptions
+
+  @Option(help: ArgumentHelp("With --tls-ca: the name that the server's certificate has to be for."))
+  var tlsName: String?
+
   @Flag(help: "Prints the names of the cases and ends.")
   var list = false
 
@@ -33,7 +38,9 @@ struct ClientCommand: AsyncParsableCommand {
     guard let testCase = InteropCase.all.first(where: { $0.name == name }) else {
       throw ValidationError("there is no case \(name)")
     }
-    let client = Client(to: .tcp(host: target.host, port: target.port))
+    var configuration = ClientConfiguration()
+    configuration.tls = try self.tls.client(of: self.tlsName)
+    let client = Client(to: .tcp(host: target.host, port: target.port), configuration: configuration)
     let watchdog = endProgram(after: .seconds(20 + self.seconds), saying: "failed \(name): has not ended")
     do {
       try await testCase.run(CaseContext(client: client, seconds: self.seconds))

@@ -18,8 +18,11 @@ struct ServerCommand: AsyncParsableCommand {
   @Option(help: ArgumentHelp("Where to listen; port 0 takes a free one.", valueName: "HOST:PORT"))
   var listen: HostAndPort
 
+  @OptionGroup var tls: TLSOptions
+
   func run() async throws {
     var configuration = ServerConfiguration()
+    configuration.tls = try self.tls.server()
     // Above the 4 MiB that clients take, so that a case can judge the limit of the client alone.
     configuration.limits.maxReceiveMessageBytes = 8 << 20
     configuration.gracefulShutdownTimeout = .seconds(5)
