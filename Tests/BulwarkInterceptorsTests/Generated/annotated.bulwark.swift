@@ -121,6 +121,7 @@ enum AnnotatedMethods {
         $0.probeLease = .seconds(40)
         $0.recovery = .seconds(50)
         $0.failureCodes = [.dataLoss]
+        $0.fairBudget = .milliseconds(50)
         $0.name = "breaker"
         $0.mode = .enforced
         $0.scope = .shared
