@@ -182,7 +182,10 @@ let package = Package(
     ),
     .executableTarget(
       name: "consensus-node",
-      dependencies: ["ConsensusService", "Bulwark", nioPosix, arguments, logging, lifecycle, signals],
+      dependencies: [
+        "ConsensusService", "Bulwark", "BulwarkConfiguration", nioPosix, arguments, logging, lifecycle,
+        signals,
+      ],
       path: "Examples/consensus-node",
       swiftSettings: settings
     ),
@@ -249,7 +252,7 @@ let package = Package(
       name: "BulwarkInterceptorsTests",
       dependencies: [
         "BulwarkInterceptors", "BulwarkCore", "BulwarkResilience", "BulwarkProtobuf", "BulwarkTestKit",
-        "BulwarkWire", "BulwarkHTTP2", nioCore,
+        "BulwarkWire", "BulwarkHTTP2", "BulwarkTransport", nioCore,
       ],
       exclude: ["Protos"],
       swiftSettings: settings

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Bulwark
+import BulwarkConfiguration
 import ConsensusService
 import Logging
 import NIOPosix
@@ -29,6 +30,14 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
   var validators: UInt32 = 4
 
   @OptionGroup var tls: TLSOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "A YAML or JSON file of policies, which goes before what the .proto declares, and is read again when it changes.",
+      valueName: "FILE"
+    )
+  )
+  var policies: String?
 
   @Flag(help: "Decide blocks alone: propose and vote for every validator of the genesis.")
   var auto = false
@@ -72,10 +81,13 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
     var configuration = ServerConfiguration()
     let credentials = try self.tls.credentials(logger: logger)
     configuration.tls = credentials.map { ServerTLS($0, clients: self.tls.clients) }
+    let policies = try Policies(declared: [ConsensusServiceMethods.policies])
     let server = Server(
       listening: self.listen,
       configuration: configuration,
       eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads),
+      logger: logger,
+      policies: policies,
       interceptors: faults.map { [$0] } ?? []
     ) {
       node
@@ -86,6 +98,14 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
     ]
     if let credentials {
       services.append(credentials)
+    }
+    if let path = self.policies {
+      let file = PolicyFile(path: path, methods: nil, logger: logger) {
+        try policies.replaceConfiguration(by: [$0])
+      }
+      // Here for the first time: a node does not start with a file that is wrong.
+      try await file.reload()
+      services.append(file)
     }
     if self.auto {
       services.append(
