@@ -62,6 +62,9 @@ struct Failure: BulwarkProtobuf.ProtobufMessage {
   /// Sent with the status, beside what is echoed.
   var trailers: [MetadataEntry] = []
 
+  /// Sent as the details of the status, if there are any.
+  var details: [BulwarkProtobuf.ProtobufAny] = []
+
   /// The fields that came with the message and that its schema does not know.
   var unknownFields = BulwarkProtobuf.UnknownFields()
 
@@ -354,10 +357,11 @@ extension Report {
 
 extension Failure {
   fileprivate static var protobufSchema: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.interop.Failure", byteCount: 64, [
+    BulwarkProtobuf.MessageSchema("bulwark.interop.Failure", byteCount: 80, [
       BulwarkProtobuf.FieldSchema(1, "code", .int32, at: 24),
       BulwarkProtobuf.FieldSchema(2, "message", .string, at: 32),
       BulwarkProtobuf.FieldSchema(3, "trailers", .message(4), .repeated, at: 48),
+      BulwarkProtobuf.FieldSchema(4, "details", .imported(BulwarkProtobuf.ProtobufAny.protobufLayout), .repeated, at: 64),
     ])
   }
 
@@ -367,6 +371,7 @@ extension Failure {
     self.code = source.scalar(at: 24)
     self.message = source.string(at: 32)
     self.trailers = try source.messages(at: 48)
+    self.details = try source.messages(at: 64)
     self.unknownFields = source.unknownFields
   }
 
@@ -374,6 +379,7 @@ extension Failure {
     target.scalar(self.code, at: 24)
     target.string(self.message, at: 32)
     target.messages(self.trailers, at: 48)
+    target.messages(self.details, at: 64)
     target.unknownFields(self.unknownFields)
   }
 }
