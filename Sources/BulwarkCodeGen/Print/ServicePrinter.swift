@@ -7,11 +7,13 @@ struct ServicePrinter {
   private let name: String
   private let methods: [MethodPlan]
   private let access: String
+  private let file: String
 
   init(_ service: ServiceDescriptor, namer: Namer, access: String) {
     self.service = service
     self.name = namer.name(of: service)
     self.access = access
+    self.file = namer.descriptorName(of: service.file)
     let names = namer.methods(of: service)
     self.methods = service.methods.map { method in
       MethodPlan(
@@ -60,6 +62,7 @@ struct ServicePrinter {
             "registry.\(method.registration)(\(self.name)Methods.\(method.name), \(method.handler))"
           )
         }
+        source.line("registry.describe(\"\(self.service.fullName)\", in: BulwarkCore.ProtoFile.\(self.file))")
       }
     }
   }

@@ -703,6 +703,7 @@ extension ConsensusService {
     registry.bidirectional(ConsensusServiceMethods.streamVotes, self.streamVotes(_:to:context:))
     registry.serverStreaming(ConsensusServiceMethods.syncBlocks, self.syncBlocks(_:to:context:))
     registry.serverStreaming(ConsensusServiceMethods.subscribeEvents, self.subscribeEvents(_:to:context:))
+    registry.describe("consensus.v1.ConsensusService", in: BulwarkCore.ProtoFile.consensusV1Consensus)
   }
 }
 
@@ -1918,3 +1919,131 @@ private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   ConsensusEvent.protobufSchema,
   ConsensusEvent.RoundTimeout.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `consensus/v1/consensus.proto`, as protoc describes it.
+  public static var consensusV1Consensus: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "consensus/v1/consensus.proto",
+      descriptor: """
+        \n\u{1c}consensus/v1/consensus.proto\u{12}\u{c}consensus.v1\"<\n\u{7}BlockId\u{12}\u{12}\n\u{4}hash\u{18}\
+        \u{1} \u{1}(\u{c}R\u{4}hash\u{12}\u{1d}\n\npart_total\u{18}\u{2} \u{1}(\rR\tpartTotal\"\u{ae}\u{1}\n\
+        \tValidator\u{12}\u{18}\n\u{7}address\u{18}\u{1} \u{1}(\u{c}R\u{7}address\u{12}\u{1d}\n\npublic_key\u{18}\
+        \u{2} \u{1}(\u{c}R\tpublicKey\u{12}!\n\u{c}voting_power\u{18}\u{3} \u{1}(\u{4}R\u{b}votingPower\u{12}\
+        +\n\u{11}proposer_priority\u{18}\u{4} \u{1}(\u{12}R\u{10}proposerPriority\u{12}\u{18}\n\u{7}moniker\u{18}\
+        \u{5} \u{1}(\tR\u{7}moniker\"\u{87}\u{2}\n\u{4}Vote\u{12}*\n\u{4}type\u{18}\u{1} \u{1}(\u{e}2\u{16}.\
+        consensus.v1.VoteTypeR\u{4}type\u{12}\u{16}\n\u{6}height\u{18}\u{2} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\
+        \n\u{5}round\u{18}\u{3} \u{1}(\rR\u{5}round\u{12}\u{1d}\n\nblock_hash\u{18}\u{4} \u{1}(\u{c}R\tblock\
+        Hash\u{12}'\n\u{f}validator_index\u{18}\u{5} \u{1}(\rR\u{e}validatorIndex\u{12}!\n\u{c}timestamp_ns\u{18}\
+        \u{6} \u{1}(\u{6}R\u{b}timestampNs\u{12}\u{1c}\n\tsignature\u{18}\u{7} \u{1}(\u{c}R\tsignature\u{12}\
+        \u{1c}\n\textension\u{18}\u{8} \u{1}(\u{c}R\textension\"\u{b6}\u{2}\n\u{b}BlockHeader\u{12}\u{19}\n\u{8}\
+        chain_id\u{18}\u{1} \u{1}(\tR\u{7}chainId\u{12}\u{16}\n\u{6}height\u{18}\u{2} \u{1}(\u{4}R\u{6}heigh\
+        t\u{12}\u{14}\n\u{5}round\u{18}\u{3} \u{1}(\rR\u{5}round\u{12}!\n\u{c}timestamp_ns\u{18}\u{4} \u{1}(\
+        \u{6}R\u{b}timestampNs\u{12}-\n\u{6}parent\u{18}\u{5} \u{1}(\u{b}2\u{15}.consensus.v1.BlockIdR\u{6}p\
+        arent\u{12}\u{19}\n\u{8}txs_root\u{18}\u{6} \u{1}(\u{c}R\u{7}txsRoot\u{12}\u{1d}\n\nstate_root\u{18}\
+        \u{7} \u{1}(\u{c}R\tstateRoot\u{12}'\n\u{f}validators_hash\u{18}\u{8} \u{1}(\u{c}R\u{e}validatorsHas\
+        h\u{12})\n\u{10}proposer_address\u{18}\t \u{1}(\u{c}R\u{f}proposerAddress\"\u{e9}\u{1}\n\u{11}Commit\
+        Certificate\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\
+        \u{2} \u{1}(\rR\u{5}round\u{12}0\n\u{8}block_id\u{18}\u{3} \u{1}(\u{b}2\u{15}.consensus.v1.BlockIdR\u{7}\
+        blockId\u{12}#\n\rsigner_bitmap\u{18}\u{4} \u{1}(\u{c}R\u{c}signerBitmap\u{12}\u{1e}\n\nsignatures\u{18}\
+        \u{5} \u{3}(\u{c}R\nsignatures\u{12}/\n\u{13}aggregate_signature\u{18}\u{6} \u{1}(\u{c}R\u{12}aggreg\
+        ateSignature\"\u{c2}\u{1}\n\u{5}Block\u{12}1\n\u{6}header\u{18}\u{1} \u{1}(\u{b}2\u{19}.consensus.v1\
+        .BlockHeaderR\u{6}header\u{12}\u{10}\n\u{3}txs\u{18}\u{2} \u{3}(\u{c}R\u{3}txs\u{12}@\n\u{b}last_com\
+        mit\u{18}\u{3} \u{1}(\u{b}2\u{1f}.consensus.v1.CommitCertificateR\nlastCommit\u{12}2\n\u{8}evidence\u{18}\
+        \u{4} \u{3}(\u{b}2\u{16}.consensus.v1.EvidenceR\u{8}evidence\"\u{fa}\u{2}\n\u{8}Evidence\u{12}M\n\u{e}\
+        duplicate_vote\u{18}\u{1} \u{1}(\u{b}2$.consensus.v1.Evidence.DuplicateVoteH\u{0}R\rduplicateVote\u{12}\
+        S\n\u{10}invalid_proposal\u{18}\u{2} \u{1}(\u{b}2&.consensus.v1.Evidence.InvalidProposalH\u{0}R\u{f}\
+        invalidProposal\u{1a}e\n\rDuplicateVote\u{12}(\n\u{5}first\u{18}\u{1} \u{1}(\u{b}2\u{12}.consensus.v\
+        1.VoteR\u{5}first\u{12}*\n\u{6}second\u{18}\u{2} \u{1}(\u{b}2\u{12}.consensus.v1.VoteR\u{6}second\u{1a}\
+        [\n\u{f}InvalidProposal\u{12}0\n\u{8}block_id\u{18}\u{1} \u{1}(\u{b}2\u{15}.consensus.v1.BlockIdR\u{7}\
+        blockId\u{12}\u{16}\n\u{6}reason\u{18}\u{2} \u{1}(\tR\u{6}reasonB\u{6}\n\u{4}kind\"\u{88}\u{2}\n\u{18}\
+        RegisterValidatorRequest\u{12}5\n\tvalidator\u{18}\u{1} \u{1}(\u{b}2\u{17}.consensus.v1.ValidatorR\t\
+        validator\u{12}.\n\u{13}proof_of_possession\u{18}\u{2} \u{1}(\u{c}R\u{11}proofOfPossession\u{12}J\n\u{6}\
+        labels\u{18}\u{3} \u{3}(\u{b}22.consensus.v1.RegisterValidatorRequest.LabelsEntryR\u{6}labels\u{1a}9\
+        \n\u{b}LabelsEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1} \u{1}(\tR\u{3}key\u{12}\u{14}\n\u{5}value\u{18}\u{2}\
+         \u{1}(\tR\u{5}value:\u{2}8\u{1}\"q\n\u{19}RegisterValidatorResponse\u{12}'\n\u{f}validator_index\u{18}\
+        \u{1} \u{1}(\rR\u{e}validatorIndex\u{12}+\n\u{11}activation_height\u{18}\u{2} \u{1}(\u{4}R\u{10}acti\
+        vationHeight\"l\n\u{16}GetValidatorSetRequest\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}h\
+        eight\u{12}\u{1b}\n\tpage_size\u{18}\u{2} \u{1}(\rR\u{8}pageSize\u{12}\u{1d}\n\npage_token\u{18}\u{3}\
+         \u{1}(\tR\tpageToken\"\u{92}\u{1}\n\u{17}GetValidatorSetResponse\u{12}\u{16}\n\u{6}height\u{18}\u{1}\
+         \u{1}(\u{4}R\u{6}height\u{12}7\n\nvalidators\u{18}\u{2} \u{3}(\u{b}2\u{17}.consensus.v1.ValidatorR\n\
+        validators\u{12}&\n\u{f}next_page_token\u{18}\u{3} \u{1}(\tR\rnextPageToken\"U\n\u{10}GetDutiesReque\
+        st\u{12}\u{14}\n\u{5}epoch\u{18}\u{1} \u{1}(\u{4}R\u{5}epoch\u{12}+\n\u{11}validator_indices\u{18}\u{2}\
+         \u{3}(\rR\u{10}validatorIndices\"\u{8a}\u{2}\n\u{11}GetDutiesResponse\u{12}<\n\u{6}duties\u{18}\u{1}\
+         \u{3}(\u{b}2$.consensus.v1.GetDutiesResponse.DutyR\u{6}duties\u{12}%\n\u{e}dependent_root\u{18}\u{2}\
+         \u{1}(\u{c}R\rdependentRoot\u{1a}\u{8f}\u{1}\n\u{4}Duty\u{12}'\n\u{f}validator_index\u{18}\u{1} \u{1}\
+        (\rR\u{e}validatorIndex\u{12}\u{16}\n\u{6}height\u{18}\u{2} \u{1}(\u{4}R\u{6}height\u{12}\u{1f}\n\u{b}\
+        is_proposer\u{18}\u{3} \u{1}(\u{8}R\nisProposer\u{12}%\n\u{e}attest_heights\u{18}\u{4} \u{3}(\u{4}R\r\
+        attestHeights\";\n\u{11}SubmitVoteRequest\u{12}&\n\u{4}vote\u{18}\u{1} \u{1}(\u{b}2\u{12}.consensus.\
+        v1.VoteR\u{4}vote\"m\n\u{12}SubmitVoteResponse\u{12}\u{1a}\n\u{8}accepted\u{18}\u{1} \u{1}(\u{8}R\u{8}\
+        accepted\u{12}\u{1c}\n\tduplicate\u{18}\u{2} \u{1}(\u{8}R\tduplicate\u{12}\u{1d}\n\npower_seen\u{18}\
+        \u{3} \u{1}(\u{4}R\tpowerSeen\"\u{12}\n\u{10}GetStatusRequest\"\u{9d}\u{2}\n\u{11}GetStatusResponse\u{12}\
+        \u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{2} \u{1}(\rR\u{5}\
+        round\u{12}&\n\u{f}last_block_hash\u{18}\u{3} \u{1}(\u{c}R\rlastBlockHash\u{12}\u{18}\n\u{7}syncing\u{18}\
+        \u{4} \u{1}(\u{8}R\u{7}syncing\u{12}W\n\u{e}power_by_round\u{18}\u{5} \u{3}(\u{b}21.consensus.v1.Get\
+        StatusResponse.PowerByRoundEntryR\u{c}powerByRound\u{1a}?\n\u{11}PowerByRoundEntry\u{12}\u{10}\n\u{3}\
+        key\u{18}\u{1} \u{1}(\rR\u{3}key\u{12}\u{14}\n\u{5}value\u{18}\u{2} \u{1}(\u{4}R\u{5}value:\u{2}8\u{1}\
+        \"{\n\u{13}ProposeBlockRequest\u{12})\n\u{5}block\u{18}\u{1} \u{1}(\u{b}2\u{13}.consensus.v1.BlockR\u{5}\
+        block\u{12}\u{1b}\n\tpol_round\u{18}\u{2} \u{1}(\u{11}R\u{8}polRound\u{12}\u{1c}\n\tsignature\u{18}\u{3}\
+         \u{1}(\u{c}R\tsignature\"\u{91}\u{1}\n\u{14}ProposeBlockResponse\u{12}0\n\u{8}block_id\u{18}\u{1} \u{1}\
+        (\u{b}2\u{15}.consensus.v1.BlockIdR\u{7}blockId\u{12}/\n\u{7}verdict\u{18}\u{2} \u{1}(\u{e}2\u{15}.c\
+        onsensus.v1.VerdictR\u{7}verdict\u{12}\u{16}\n\u{6}reason\u{18}\u{3} \u{1}(\tR\u{6}reason\"B\n\u{12}\
+        GetProposalRequest\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}rou\
+        nd\u{18}\u{2} \u{1}(\rR\u{5}round\"T\n\u{13}GetProposalResponse\u{12}=\n\u{8}proposal\u{18}\u{1} \u{1}\
+        (\u{b}2!.consensus.v1.ProposeBlockRequestR\u{8}proposal\"\u{8f}\u{1}\n\tBlockPart\u{12}\u{16}\n\u{6}\
+        height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{2} \u{1}(\rR\u{5}round\u{12}\
+        \u{14}\n\u{5}index\u{18}\u{3} \u{1}(\rR\u{5}index\u{12}\u{14}\n\u{5}total\u{18}\u{4} \u{1}(\rR\u{5}t\
+        otal\u{12}\u{12}\n\u{4}data\u{18}\u{5} \u{1}(\u{c}R\u{4}data\u{12}\u{14}\n\u{5}proof\u{18}\u{6} \u{3}\
+        (\u{c}R\u{5}proof\"\u{83}\u{1}\n\u{12}VerifyBlockRequest\u{12})\n\u{5}block\u{18}\u{1} \u{1}(\u{b}2\u{13}\
+        .consensus.v1.BlockR\u{5}block\u{12}%\n\u{e}full_execution\u{18}\u{2} \u{1}(\u{8}R\rfullExecution\u{12}\
+        \u{1b}\n\tbudget_ms\u{18}\u{3} \u{1}(\rR\u{8}budgetMs\"\u{bf}\u{1}\n\u{13}VerifyBlockResponse\u{12}/\
+        \n\u{7}verdict\u{18}\u{1} \u{1}(\u{e}2\u{15}.consensus.v1.VerdictR\u{7}verdict\u{12}\u{16}\n\u{6}rea\
+        son\u{18}\u{2} \u{1}(\tR\u{6}reason\u{12}\u{1d}\n\nstate_root\u{18}\u{3} \u{1}(\u{c}R\tstateRoot\u{12}\
+        \u{19}\n\u{8}gas_used\u{18}\u{4} \u{1}(\u{4}R\u{7}gasUsed\u{12}%\n\u{e}verify_seconds\u{18}\u{5} \u{1}\
+        (\u{1}R\rverifySeconds\"\u{87}\u{1}\n\u{13}VerifyCommitRequest\u{12}7\n\u{6}commit\u{18}\u{1} \u{1}(\
+        \u{b}2\u{1f}.consensus.v1.CommitCertificateR\u{6}commit\u{12}7\n\nvalidators\u{18}\u{2} \u{3}(\u{b}2\
+        \u{17}.consensus.v1.ValidatorR\nvalidators\"\u{8b}\u{1}\n\u{14}VerifyCommitResponse\u{12}/\n\u{7}ver\
+        dict\u{18}\u{1} \u{1}(\u{e}2\u{15}.consensus.v1.VerdictR\u{7}verdict\u{12}!\n\u{c}signed_power\u{18}\
+        \u{2} \u{1}(\u{4}R\u{b}signedPower\u{12}\u{1f}\n\u{b}bad_signers\u{18}\u{3} \u{3}(\rR\nbadSigners\"Q\
+        \n\tVoteBatch\u{12}\u{1a}\n\u{8}sequence\u{18}\u{1} \u{1}(\u{4}R\u{8}sequence\u{12}(\n\u{5}votes\u{18}\
+        \u{2} \u{3}(\u{b}2\u{12}.consensus.v1.VoteR\u{5}votes\"u\n\u{7}VoteAck\u{12}\u{1a}\n\u{8}sequence\u{18}\
+        \u{1} \u{1}(\u{4}R\u{8}sequence\u{12}\u{1a}\n\u{8}accepted\u{18}\u{2} \u{1}(\rR\u{8}accepted\u{12}\u{1a}\
+        \n\u{8}rejected\u{18}\u{3} \u{1}(\rR\u{8}rejected\u{12}\u{16}\n\u{6}credit\u{18}\u{4} \u{1}(\rR\u{6}\
+        credit\"}\n\u{11}SyncBlocksRequest\u{12}\u{1f}\n\u{b}from_height\u{18}\u{1} \u{1}(\u{4}R\nfromHeight\
+        \u{12}\u{1b}\n\tto_height\u{18}\u{2} \u{1}(\u{4}R\u{8}toHeight\u{12}*\n\u{11}max_message_bytes\u{18}\
+        \u{3} \u{1}(\rR\u{f}maxMessageBytes\"b\n\u{12}SyncBlocksResponse\u{12}+\n\u{6}blocks\u{18}\u{1} \u{3}\
+        (\u{b}2\u{13}.consensus.v1.BlockR\u{6}blocks\u{12}\u{1f}\n\u{b}next_height\u{18}\u{2} \u{1}(\u{4}R\n\
+        nextHeight\"v\n\u{16}SubscribeEventsRequest\u{12}5\n\nvote_types\u{18}\u{1} \u{3}(\u{e}2\u{16}.conse\
+        nsus.v1.VoteTypeR\tvoteTypes\u{12}%\n\u{e}include_blocks\u{18}\u{2} \u{1}(\u{8}R\rincludeBlocks\"\u{c8}\
+        \u{2}\n\u{e}ConsensusEvent\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}(\n\u{4}\
+        vote\u{18}\u{2} \u{1}(\u{b}2\u{12}.consensus.v1.VoteH\u{0}R\u{4}vote\u{12}4\n\tnew_block\u{18}\u{3} \
+        \u{1}(\u{b}2\u{15}.consensus.v1.BlockIdH\u{0}R\u{8}newBlock\u{12}4\n\u{8}evidence\u{18}\u{4} \u{1}(\u{b}\
+        2\u{16}.consensus.v1.EvidenceH\u{0}R\u{8}evidence\u{12}E\n\u{7}timeout\u{18}\u{5} \u{1}(\u{b}2).cons\
+        ensus.v1.ConsensusEvent.RoundTimeoutH\u{0}R\u{7}timeout\u{1a}8\n\u{c}RoundTimeout\u{12}\u{14}\n\u{5}\
+        round\u{18}\u{1} \u{1}(\rR\u{5}round\u{12}\u{12}\n\u{4}step\u{18}\u{2} \u{1}(\tR\u{4}stepB\u{7}\n\u{5}\
+        event*U\n\u{8}VoteType\u{12}\u{19}\n\u{15}VOTE_TYPE_UNSPECIFIED\u{10}\u{0}\u{12}\u{15}\n\u{11}VOTE_T\
+        YPE_PREVOTE\u{10}\u{1}\u{12}\u{17}\n\u{13}VOTE_TYPE_PRECOMMIT\u{10}\u{2}*J\n\u{7}Verdict\u{12}\u{17}\
+        \n\u{13}VERDICT_UNSPECIFIED\u{10}\u{0}\u{12}\u{12}\n\u{e}VERDICT_ACCEPT\u{10}\u{1}\u{12}\u{12}\n\u{e}\
+        VERDICT_REJECT\u{10}\u{2}2\u{dd}\u{8}\n\u{10}ConsensusService\u{12}d\n\u{11}RegisterValidator\u{12}&\
+        .consensus.v1.RegisterValidatorRequest\u{1a}'.consensus.v1.RegisterValidatorResponse\u{12}^\n\u{f}Ge\
+        tValidatorSet\u{12}$.consensus.v1.GetValidatorSetRequest\u{1a}%.consensus.v1.GetValidatorSetResponse\
+        \u{12}L\n\tGetDuties\u{12}\u{1e}.consensus.v1.GetDutiesRequest\u{1a}\u{1f}.consensus.v1.GetDutiesRes\
+        ponse\u{12}O\n\nSubmitVote\u{12}\u{1f}.consensus.v1.SubmitVoteRequest\u{1a} .consensus.v1.SubmitVote\
+        Response\u{12}L\n\tGetStatus\u{12}\u{1e}.consensus.v1.GetStatusRequest\u{1a}\u{1f}.consensus.v1.GetS\
+        tatusResponse\u{12}U\n\u{c}ProposeBlock\u{12}!.consensus.v1.ProposeBlockRequest\u{1a}\".consensus.v1\
+        .ProposeBlockResponse\u{12}R\n\u{b}GetProposal\u{12} .consensus.v1.GetProposalRequest\u{1a}!.consens\
+        us.v1.GetProposalResponse\u{12}Q\n\u{10}UploadBlockParts\u{12}\u{17}.consensus.v1.BlockPart\u{1a}\".\
+        consensus.v1.ProposeBlockResponse(\u{1}\u{12}R\n\u{b}VerifyBlock\u{12} .consensus.v1.VerifyBlockRequ\
+        est\u{1a}!.consensus.v1.VerifyBlockResponse\u{12}U\n\u{c}VerifyCommit\u{12}!.consensus.v1.VerifyComm\
+        itRequest\u{1a}\".consensus.v1.VerifyCommitResponse\u{12}A\n\u{b}StreamVotes\u{12}\u{17}.consensus.v\
+        1.VoteBatch\u{1a}\u{15}.consensus.v1.VoteAck(\u{1}0\u{1}\u{12}Q\n\nSyncBlocks\u{12}\u{1f}.consensus.\
+        v1.SyncBlocksRequest\u{1a} .consensus.v1.SyncBlocksResponse0\u{1}\u{12}W\n\u{f}SubscribeEvents\u{12}\
+        $.consensus.v1.SubscribeEventsRequest\u{1a}\u{1c}.consensus.v1.ConsensusEvent0\u{1}B&Z$example.com/c\
+        onsensus/v1;consensusv1b\u{6}proto3
+        """,
+      imports: []
+    )
+  }
+}
