@@ -25,6 +25,7 @@ let package = Package(
     .library(name: "Bulwark", targets: ["Bulwark"]),
     .library(name: "BulwarkResilience", targets: ["BulwarkResilience"]),
     .library(name: "BulwarkProtobuf", targets: ["BulwarkProtobuf"]),
+    .library(name: "BulwarkServices", targets: ["BulwarkServices"]),
     .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
     .library(name: "BulwarkCodeGen", targets: ["BulwarkCodeGen"]),
     .executable(name: "protoc-gen-bulwark", targets: ["protoc-gen-bulwark"]),
@@ -85,6 +86,11 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
+      name: "BulwarkServices",
+      dependencies: ["BulwarkCore", "BulwarkProtobuf", "BulwarkResilience"],
+      swiftSettings: settings
+    ),
+    .target(
       name: "BulwarkTestKit",
       dependencies: [
         "BulwarkCore", "BulwarkWire", "BulwarkHTTP2", "BulwarkResilience", nioCore,
@@ -94,7 +100,10 @@ let package = Package(
     ),
     .target(
       name: "Bulwark",
-      dependencies: ["BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf"],
+      dependencies: [
+        "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf",
+        "BulwarkServices",
+      ],
       swiftSettings: settings
     ),
 
@@ -231,6 +240,14 @@ let package = Package(
       name: "BulwarkProtobufTests",
       dependencies: ["BulwarkProtobuf", "BulwarkCore", "TestMessages", nioCore],
       exclude: ["Protos"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkServicesTests",
+      dependencies: [
+        "BulwarkServices", "BulwarkTransport", "BulwarkResilience", "BulwarkProtobuf", "BulwarkCore",
+        "BulwarkTestKit", "TestMessages", nioCore,
+      ],
       swiftSettings: settings
     ),
     .testTarget(

@@ -52,6 +52,8 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
       eventLoopGroup: MultiThreadedEventLoopGroup(numberOfThreads: self.threads)
     ) {
       node.service
+      HealthService()
+      ReflectionService()
     }
     var services: [any Service] = [server, Announcement(server: server), StreamStopper(node: node)]
     if self.auto {

@@ -2,5 +2,6 @@
 @_exported import BulwarkCore
 @_exported import BulwarkHTTP2
 @_exported import BulwarkProtobuf
+@_exported import BulwarkServices
 @_exported import BulwarkTransport
 @_exported import BulwarkWire

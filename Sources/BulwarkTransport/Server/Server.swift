@@ -20,6 +20,7 @@ public final class Server: Service, Sendable {
   private let configuration: ServerConfiguration
   private let group: any EventLoopGroup
   private let logger: Logger
+  private let registry: ServiceRegistry
   private let methods: MethodTable
   private let connections = ServerConnections()
   private let address = Promise<Endpoint>()
@@ -54,6 +55,7 @@ public final class Server: Service, Sendable {
       service.register(in: &registry)
     }
     registry.protect(gates: gates, interceptors: interceptors)
+    self.registry = registry
     self.methods = MethodTable(registry)
   }
 
@@ -103,6 +105,7 @@ public final class Server: Service, Sendable {
     } onCancel: {
       self.stop.send(.now)
     }
+    self.registry.beginDrain()
     try? await listener.close()
     let eventLoop = listener.eventLoop
     await withTaskCancellationHandler {
