@@ -31,6 +31,7 @@ let package = Package(
     .library(name: "Bulwark", targets: ["Bulwark"]),
     .library(name: "BulwarkResilience", targets: ["BulwarkResilience"]),
     .library(name: "BulwarkProtobuf", targets: ["BulwarkProtobuf"]),
+    .library(name: "BulwarkServices", targets: ["BulwarkServices"]),
     .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
     .library(name: "BulwarkConfiguration", targets: ["BulwarkConfiguration"]),
     .library(name: "BulwarkCodeGen", targets: ["BulwarkCodeGen"]),
@@ -100,6 +101,11 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
+      name: "BulwarkServices",
+      dependencies: ["BulwarkCore", "BulwarkProtobuf", "BulwarkResilience"],
+      swiftSettings: settings
+    ),
+    .target(
       name: "BulwarkTestKit",
       dependencies: [
         "BulwarkCore", "BulwarkWire", "BulwarkHTTP2", "BulwarkResilience", nioCore,
@@ -118,7 +124,7 @@ let package = Package(
       name: "Bulwark",
       dependencies: [
         "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf",
-        "BulwarkInterceptors",
+        "BulwarkInterceptors", "BulwarkServices",
       ],
       swiftSettings: settings
     ),
@@ -301,6 +307,14 @@ let package = Package(
       name: "BulwarkProtobufTests",
       dependencies: ["BulwarkProtobuf", "BulwarkCore", "TestMessages", nioCore],
       exclude: ["Protos"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkServicesTests",
+      dependencies: [
+        "BulwarkServices", "BulwarkTransport", "BulwarkResilience", "BulwarkProtobuf", "BulwarkCore",
+        "BulwarkTestKit", "TestMessages", nioCore,
+      ],
       swiftSettings: settings
     ),
     .testTarget(

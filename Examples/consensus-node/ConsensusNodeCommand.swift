@@ -91,6 +91,8 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
       interceptors: faults.map { [$0] } ?? []
     ) {
       node
+      HealthService()
+      ReflectionService()
       if let faults { FaultControl(faults) }
     }
     var services: [any Service] = [

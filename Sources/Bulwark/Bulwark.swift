@@ -3,5 +3,6 @@
 @_exported import BulwarkHTTP2
 @_exported import BulwarkInterceptors
 @_exported import BulwarkProtobuf
+@_exported import BulwarkServices
 @_exported import BulwarkTransport
 @_exported import BulwarkWire

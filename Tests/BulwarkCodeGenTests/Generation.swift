@@ -14,6 +14,11 @@ enum Generation {
     response.file.first?.content ?? "nothing; error: \(response.error)"
   }
 
+  /// The part of a source before the description of its file, which stands at the end.
+  static func declarations(in source: String) -> String {
+    source.split(separator: "\n// MARK: - Descriptor", maxSplits: 1).first.map(String.init) ?? ""
+  }
+
   /// The plugin's answer to protoc, with the last file to generate.
   static func response(
     _ files: [String],

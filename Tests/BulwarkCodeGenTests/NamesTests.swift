@@ -59,6 +59,19 @@ struct NamesTests {
     #expect(!ReservedNames.isReservedType("Vote"))
   }
 
+  @Test(
+    "of files are those of their paths",
+    arguments: [
+      ("shop/v1/item.proto", "shopV1Item"), ("a-b/2.c.proto", "aB2C"), ("class.proto", "`class`"), ("x", "x"),
+    ]
+  )
+  func files(path: String, expected: String) throws {
+    let source = try Generation.source("name: \"\(path)\" syntax: \"proto3\"")
+    #expect(
+      Generation.lines(of: source, with: "static var ") == ["static var \(expected): BulwarkCore.ProtoFile {"]
+    )
+  }
+
   @Test("that become equal differ by their numbers, the first one keeps its name")
   func collisions() throws {
     let source = try Generation.source(

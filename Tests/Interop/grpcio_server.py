@@ -11,6 +11,8 @@ import pathlib
 import signal
 
 import grpc
+from google.rpc import status_pb2
+from grpc_status import rpc_status
 
 from fake_consensus import FakeConsensus
 from stubs import bench, bench_grpc, consensus_grpc, interop, interop_grpc
@@ -69,6 +71,9 @@ class Handling:
                 grpc.StatusCode.INVALID_ARGUMENT, f"failure.code must be 1 to 16, got {failure.code}"
             )
         trailers = [(t.name, t.value if t.name.endswith("-bin") else t.value.decode()) for t in failure.trailers]
+        if failure.details:
+            status = status_pb2.Status(code=failure.code, message=failure.message, details=failure.details)
+            trailers += rpc_status.to_status(status).trailing_metadata
         await self.context.abort(CODES[failure.code], failure.message, (*echoed(self.context), *trailers))
 
     async def answer(self, request) -> "interop.EchoResponse":

@@ -7,6 +7,9 @@ import time
 
 import grpc
 import pytest
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc_status import rpc_status
 
 from stubs import bench, bench_grpc, interop, interop_grpc
 
@@ -177,6 +180,32 @@ def test_trailers_come_with_the_status(stub):
     assert values(error.trailing_metadata(), "x-detail") == ["seen"]
     assert values(error.trailing_metadata(), "x-detail-bin") == [b"\x00\xff"]
     assert values(error.trailing_metadata(), "x-echo-too") == ["yes"]
+
+
+def packed(message) -> any_pb2.Any:
+    result = any_pb2.Any()
+    result.Pack(message)
+    return result
+
+
+def test_error_details_arrive_as_one_status(stub):
+    details = [
+        any_pb2.Any(type_url="example.org/bulwark.Unknown", value=b"\xde\xad"),
+        packed(error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=1, nanos=500_000_000))),
+        packed(error_details_pb2.ErrorInfo(reason="CIRCUIT_OPEN", metadata={"policy": "votes"})),
+    ]
+    failing = interop.Failure(code=8, message="100 % ☺", details=details)
+    error = error_of(lambda: stub.Echo(interop.EchoRequest(failure=failing), timeout=5))
+    # This raises if the status that came says otherwise than grpc-status and grpc-message.
+    assert rpc_status.from_call(error) == status_pb2.Status(code=8, message="100 % ☺", details=details)
+
+
+def test_details_that_are_too_large_leave_the_status(needs_our_programs, stub):
+    details = [packed(error_details_pb2.DebugInfo(detail="x" * 20_000))]
+    failing = interop.Failure(code=8, message="m", details=details)
+    error = error_of(lambda: stub.Echo(interop.EchoRequest(failure=failing), timeout=5))
+    assert (error.code(), error.details()) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "m")
+    assert rpc_status.from_call(error) is None
 
 
 def test_a_stream_can_fail_after_its_messages(stub):

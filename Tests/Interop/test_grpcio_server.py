@@ -18,6 +18,8 @@ CASES = [
     "metadata",
     "status_codes",
     "status_message",
+    "error_details",
+    "malformed_details",
     "failure_after_messages",
     "failure_before_requests_end",
     "unimplemented",

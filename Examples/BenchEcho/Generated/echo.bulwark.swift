@@ -36,6 +36,7 @@ extension Echo {
     registry.clientStreaming(EchoMethods.clientStream, self.clientStream(_:context:))
     registry.serverStreaming(EchoMethods.serverStream, self.serverStream(_:to:context:))
     registry.bidirectional(EchoMethods.bidi, self.bidi(_:to:context:))
+    registry.describe("bench.Echo", in: BulwarkCore.ProtoFile.benchEcho)
   }
 }
 
@@ -123,3 +124,22 @@ extension Msg {
 private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   Msg.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `bench/echo.proto`, as protoc describes it.
+  public static var benchEcho: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "bench/echo.proto",
+      descriptor: """
+        \n\u{10}bench/echo.proto\u{12}\u{5}bench\"\u{1f}\n\u{3}Msg\u{12}\u{18}\n\u{7}payload\u{18}\u{1} \u{1}\
+        (\u{c}R\u{7}payload2\u{9f}\u{1}\n\u{4}Echo\u{12}\u{1f}\n\u{5}Unary\u{12}\n.bench.Msg\u{1a}\n.bench.M\
+        sg\u{12}(\n\u{c}ClientStream\u{12}\n.bench.Msg\u{1a}\n.bench.Msg(\u{1}\u{12}(\n\u{c}ServerStream\u{12}\
+        \n.bench.Msg\u{1a}\n.bench.Msg0\u{1}\u{12}\"\n\u{4}Bidi\u{12}\n.bench.Msg\u{1a}\n.bench.Msg(\u{1}0\u{1}\
+        b\u{6}proto3
+        """,
+      imports: []
+    )
+  }
+}

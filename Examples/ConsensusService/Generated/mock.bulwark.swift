@@ -176,6 +176,7 @@ extension MockControl {
     registry.unary(MockControlMethods.setFaults, self.setFaults(_:context:))
     registry.unary(MockControlMethods.getFaults, self.getFaults(_:context:))
     registry.unary(MockControlMethods.clearFaults, self.clearFaults(_:context:))
+    registry.describe("consensus.v1.MockControl", in: BulwarkCore.ProtoFile.consensusV1Mock)
   }
 }
 
@@ -468,3 +469,39 @@ private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   ClearFaultsRequest.protobufSchema,
   ClearFaultsResponse.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `consensus/v1/mock.proto`, as protoc describes it.
+  public static var consensusV1Mock: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "consensus/v1/mock.proto",
+      descriptor: """
+        \n\u{17}consensus/v1/mock.proto\u{12}\u{c}consensus.v1\"\u{d3}\u{2}\n\u{c}MethodFaults\u{12}\u{16}\n\
+        \u{6}method\u{18}\u{1} \u{1}(\tR\u{6}method\u{12}!\n\u{c}failure_rate\u{18}\u{2} \u{1}(\u{1}R\u{b}fa\
+        ilureRate\u{12}!\n\u{c}failure_code\u{18}\u{3} \u{1}(\rR\u{b}failureCode\u{12}\u{1d}\n\tfail_next\u{18}\
+        \u{4} \u{1}(\rH\u{0}R\u{8}failNext\u{12};\n\nfail_cycle\u{18}\u{5} \u{1}(\u{b}2\u{1a}.consensus.v1.F\
+        ailureCycleH\u{0}R\tfailCycle\u{12}$\n\u{e}min_latency_us\u{18}\u{6} \u{1}(\rR\u{c}minLatencyUs\u{12}\
+        $\n\u{e}max_latency_us\u{18}\u{7} \u{1}(\rR\u{c}maxLatencyUs\u{12}\u{1f}\n\u{b}hash_rounds\u{18}\u{8}\
+         \u{1}(\rR\nhashRounds\u{12}\u{12}\n\u{4}hang\u{18}\t \u{1}(\u{8}R\u{4}hangB\u{8}\n\u{6}script\"@\n\u{c}\
+        FailureCycle\u{12}\u{1a}\n\u{8}failures\u{18}\u{1} \u{1}(\rR\u{8}failures\u{12}\u{14}\n\u{5}calls\u{18}\
+        \u{2} \u{1}(\rR\u{5}calls\"\u{bc}\u{1}\n\u{b}FaultCounts\u{12}\u{16}\n\u{6}method\u{18}\u{1} \u{1}(\t\
+        R\u{6}method\u{12}\u{14}\n\u{5}calls\u{18}\u{2} \u{1}(\u{4}R\u{5}calls\u{12}\u{16}\n\u{6}failed\u{18}\
+        \u{3} \u{1}(\u{4}R\u{6}failed\u{12}\u{18}\n\u{7}delayed\u{18}\u{4} \u{1}(\u{4}R\u{7}delayed\u{12}\u{12}\
+        \n\u{4}hung\u{18}\u{5} \u{1}(\u{4}R\u{4}hung\u{12}\u{1f}\n\u{b}hash_rounds\u{18}\u{6} \u{1}(\u{4}R\n\
+        hashRounds\u{12}\u{18}\n\u{7}refused\u{18}\u{7} \u{1}(\u{4}R\u{7}refused\"F\n\u{10}SetFaultsRequest\u{12}\
+        2\n\u{6}faults\u{18}\u{1} \u{3}(\u{b}2\u{1a}.consensus.v1.MethodFaultsR\u{6}faults\"\u{13}\n\u{11}Se\
+        tFaultsResponse\"\u{12}\n\u{10}GetFaultsRequest\"z\n\u{11}GetFaultsResponse\u{12}2\n\u{6}faults\u{18}\
+        \u{1} \u{3}(\u{b}2\u{1a}.consensus.v1.MethodFaultsR\u{6}faults\u{12}1\n\u{6}counts\u{18}\u{2} \u{3}(\
+        \u{b}2\u{19}.consensus.v1.FaultCountsR\u{6}counts\".\n\u{12}ClearFaultsRequest\u{12}\u{18}\n\u{7}met\
+        hods\u{18}\u{1} \u{3}(\tR\u{7}methods\"\u{15}\n\u{13}ClearFaultsResponse2\u{fd}\u{1}\n\u{b}MockContr\
+        ol\u{12}L\n\tSetFaults\u{12}\u{1e}.consensus.v1.SetFaultsRequest\u{1a}\u{1f}.consensus.v1.SetFaultsR\
+        esponse\u{12}L\n\tGetFaults\u{12}\u{1e}.consensus.v1.GetFaultsRequest\u{1a}\u{1f}.consensus.v1.GetFa\
+        ultsResponse\u{12}R\n\u{b}ClearFaults\u{12} .consensus.v1.ClearFaultsRequest\u{1a}!.consensus.v1.Cle\
+        arFaultsResponseB&Z$example.com/consensus/v1;consensusv1b\u{6}proto3
+        """,
+      imports: []
+    )
+  }
+}

@@ -88,6 +88,19 @@ struct Namer {
     Set(file.dependencies.compactMap { self.module(of: $0) }).sorted()
   }
 
+  /// The name of the static property of `ProtoFile` that describes a file: `consensusV1Consensus`.
+  func descriptorName(of file: FileDescriptor) -> String {
+    let path = file.name.hasSuffix(".proto") ? String(file.name.dropLast(6)) : file.name
+    let words = path.map { $0.isASCII && ($0.isLetter || $0.isNumber) ? $0 : "_" }
+    return ReservedNames.quoted(ReservedNames.property(Casing.identifier(Casing.lowerCamel(String(words)))))
+  }
+
+  /// Whether code that describes the file is known to be there: it is generated now, or it is in another module.
+  func hasDescriptor(_ file: FileDescriptor) -> Bool {
+    self.generated.contains(file.name) || self.options.module(of: file) != nil
+      || WellKnownTypes.prefixes[file.name] != nil
+  }
+
   private func prefix(of file: FileDescriptor) -> String {
     if file.options.hasSwiftPrefix { return file.options.swiftPrefix }
     return WellKnownTypes.prefixes[file.name] ?? self.options.typePrefix

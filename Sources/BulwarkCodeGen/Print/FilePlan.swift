@@ -47,6 +47,12 @@ struct FilePlan {
       source.line()
       service.write(to: &source)
     }
+    self.writeLayouts(to: &source)
+    source.line()
+    DescriptorPrinter(self.file, namer: self.namer, access: self.access).write(to: &source)
+  }
+
+  private func writeLayouts(to source: inout SourceText) {
     guard !self.messages.isEmpty else { return }
     source.line()
     source.line("// MARK: - Memory layouts")
@@ -63,15 +69,12 @@ struct FilePlan {
   private var access: String { self.options.visibility.modifier }
 
   private func writeImports(to source: inout SourceText) {
-    var modules = self.namer.importedModules(of: self.file)
+    var modules = self.namer.importedModules(of: self.file) + ["BulwarkCore"]
     if self.options.importsRuntime {
       modules.append("BulwarkProtobuf")
-      if !self.services.isEmpty { modules.append("BulwarkCore") }
       if self.services.contains(where: \.hasPolicies) { modules.append("BulwarkInterceptors") }
-      modules = Set(modules).sorted()
     }
-    guard !modules.isEmpty else { return }
     source.line()
-    for module in modules { source.line("\(self.access)import \(module)") }
+    for module in Set(modules).sorted() { source.line("\(self.access)import \(module)") }
   }
 }

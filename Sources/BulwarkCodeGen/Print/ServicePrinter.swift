@@ -8,12 +8,14 @@ struct ServicePrinter {
   private let methods: [MethodPlan]
   private let policies: ServicePolicies
   private let access: String
+  private let file: String
 
   init(_ service: ServiceDescriptor, policies: ServicePolicies, namer: Namer, access: String) {
     self.service = service
     self.policies = policies
     self.name = namer.name(of: service)
     self.access = access
+    self.file = namer.descriptorName(of: service.file)
     let names = namer.methods(of: service)
     self.methods = service.methods.map { method in
       MethodPlan(
@@ -66,6 +68,7 @@ struct ServicePrinter {
             "registry.\(method.registration)(\(self.name)Methods.\(method.name), \(method.execution)\(method.handler))"
           )
         }
+        source.line("registry.describe(\"\(self.service.fullName)\", in: BulwarkCore.ProtoFile.\(self.file))")
       }
     }
   }

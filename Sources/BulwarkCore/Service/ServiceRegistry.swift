@@ -8,6 +8,11 @@ public import struct NIOCore.ByteBuffer
 /// Registering a path twice replaces the earlier handler; ``ServiceRegistry/entries`` keeps one entry per path.
 public struct ServiceRegistry: Sendable {
   private var byPath: [String: MethodEntry] = [:]
+  private var drainActions: [@Sendable () -> Void] = []
+  private var completionActions: [@Sendable (ServiceRegistry) -> Void] = []
+
+  /// The .proto files of the services that said theirs, by the full names of the services.
+  public private(set) var files: [String: ProtoFile] = [:]
 
   /// Creates an empty registry.
   public init() {}
@@ -91,6 +96,34 @@ public struct ServiceRegistry: Sendable {
         try await body(RequestStream(source, method.request), ResponseWriter(sink, method.response), context)
       }
     )
+  }
+
+  /// Says which .proto file a service stands in. Generated code does.
+  public mutating func describe(_ service: String, in file: ProtoFile) {
+    self.files[service] = file
+  }
+
+  /// Has the function called with all that is registered, when a server is made of it: for services that tell of the
+  /// others, whether those come before or after them.
+  public mutating func whenComplete(_ body: @escaping @Sendable (ServiceRegistry) -> Void) {
+    self.completionActions.append(body)
+  }
+
+  /// A server is made of what is registered.
+  package func complete() {
+    for action in self.completionActions { action(self) }
+  }
+
+  /// Has the function called when the server of this registry begins to stop, before its clients hear of it.
+  ///
+  /// It is called once, on any thread, and must not wait: the server goes on stopping when it returns.
+  public mutating func onDrain(_ body: @escaping @Sendable () -> Void) {
+    self.drainActions.append(body)
+  }
+
+  /// The server begins to stop.
+  package func beginDrain() {
+    for action in self.drainActions { action() }
   }
 
   /// Puts gates before the registered methods and interceptors around their handlers, each where it applies.

@@ -111,6 +111,16 @@ public final class ResilienceManager: Sendable {
     }
     return Readiness(openCircuits: open.sorted(), maximumOpenCircuits: maximumOpenCircuits)
   }
+
+  /// How long it takes until the first break of an open circuit is over: readiness may be another then, and no event
+  /// says so. `nil` if no circuit is open, or all that are were opened by hand.
+  package var timeToBreakEnd: Duration? {
+    let breaks = self.policies.all.compactMap { policy -> Int64? in
+      guard let breaker = policy as? CircuitBreaker else { return nil }
+      return breaker.retryAfter(at: breaker.clock.nanoseconds)
+    }
+    return breaks.filter { $0 < .max }.min().map { .nanoseconds($0) }
+  }
 }
 
 /// Whether a program can do its work, as far as its circuits tell.

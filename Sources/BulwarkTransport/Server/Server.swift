@@ -21,6 +21,7 @@ public final class Server: Service, Sendable {
   private let configuration: ServerConfiguration
   private let group: any EventLoopGroup
   private let logger: Logger
+  private let registry: ServiceRegistry
   private let methods: MethodTable
   private let policies: (any CallProtection)?
   private let connections = ServerConnections()
@@ -62,6 +63,7 @@ public final class Server: Service, Sendable {
       gates: gates + (policies.map { [$0.gate] } ?? []),
       interceptors: interceptors + (policies.map { [$0.serverInterceptor] } ?? [])
     )
+    self.registry = registry
     self.methods = MethodTable(registry)
     self.policies = policies
   }
@@ -116,6 +118,7 @@ public final class Server: Service, Sendable {
     } onCancel: {
       self.stop.send(.now)
     }
+    self.registry.beginDrain()
     try? await listener.close()
     let eventLoop = listener.eventLoop
     await withTaskCancellationHandler {

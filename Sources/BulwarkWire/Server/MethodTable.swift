@@ -16,8 +16,9 @@ public struct MethodTable: Sendable {
   /// The methods, in the order of their paths.
   public let entries: [MethodEntry]
 
-  /// Builds the table of a registry's methods.
+  /// Builds the table of a registry's methods, which is complete then: its services are told.
   public init(_ registry: ServiceRegistry) {
+    registry.complete()
     self.entries = registry.entries
     var size = 8
     while size < 2 * self.entries.count {

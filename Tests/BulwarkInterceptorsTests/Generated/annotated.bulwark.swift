@@ -46,6 +46,7 @@ extension Annotated {
     registry.serverStreaming(AnnotatedMethods.hedged, self.hedged(_:to:context:))
     registry.unary(AnnotatedMethods.defaulted, execution: .offLoop, self.defaulted(_:context:))
     registry.unary(AnnotatedMethods.policies_, execution: .offLoop, self.policies_(_:context:))
+    registry.describe("annotated.v1.Annotated", in: BulwarkCore.ProtoFile.annotated)
   }
 }
 
@@ -212,6 +213,7 @@ extension Executed {
   /// Adds a handler for each method of `annotated.v1.Executed`.
   func register(in registry: inout BulwarkCore.ServiceRegistry) {
     registry.clientStreaming(ExecutedMethods.call, execution: .offLoop, self.call(_:context:))
+    registry.describe("annotated.v1.Executed", in: BulwarkCore.ProtoFile.annotated)
   }
 }
 
@@ -281,3 +283,254 @@ private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   AnnotatedMessage.protobufSchema,
   AnnotatedMessage.RetryPolicy.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `annotated.proto`, as protoc describes it.
+  static var annotated: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "annotated.proto",
+      descriptor: """
+        \n\u{f}annotated.proto\u{12}\u{c}annotated.v1\u{1a}\u{14}bulwark/policy.proto\"e\n\u{10}AnnotatedMes\
+        sage\u{12}B\n\u{6}policy\u{18}\u{1} \u{1}(\u{b}2*.annotated.v1.AnnotatedMessage.RetryPolicyR\u{6}pol\
+        icy\u{1a}\r\n\u{b}RetryPolicy2\u{b2}\u{5}\n\tAnnotated\u{12}\u{e4}\u{1}\n\u{7}Retried\u{12}\u{1e}.an\
+        notated.v1.AnnotatedMessage\u{1a}\u{1e}.annotated.v1.AnnotatedMessage\"\u{98}\u{1}\u{90}\u{2}\u{1}\u{da}\
+        \u{d8}\u{18}\u{90}\u{1}\n\u{2}3s\u{12}\u{4}1.5s\u{18}\u{1}*#\u{8}\u{4}\u{12}\u{3}7us\u{1a}\u{2}2m!\u{0}\
+        \u{0}\u{0}\u{0}\u{0}\u{0}\u{f8}?)\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}0\u{e}0\r8\u{2}B]\t333333\u{d3}\
+        ?\u{10}\u{14}\u{1a}\u{3}10s \u{5}(\u{6}2\u{5}250ms9\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{e8}?B\u{3}30sJ\u{3}\
+        90sP\u{2}X\u{7}`\u{3}j\u{3}40sr\u{3}50sx\u{f}\u{82}\u{1}\u{7}breaker\u{88}\u{1}\u{1}\u{90}\u{1}\u{1}\
+        \u{98}\u{1}\u{1}\u{a0}\u{1}\u{8}\u{aa}\u{1}\u{4}50ms\u{12}\u{eb}\u{1}\n\u{6}Hedged\u{12}\u{1e}.annot\
+        ated.v1.AnnotatedMessage\u{1a}\u{1e}.annotated.v1.AnnotatedMessage\"\u{9e}\u{1}\u{90}\u{2}\u{2}\u{da}\
+        \u{d8}\u{18}\u{2}X\u{1}\u{da}\u{d8}\u{18}\u{5}\"\u{3}3ns\u{da}\u{d8}\u{18}\u{4}2\u{2}\u{8}\u{3}\u{da}\
+        \u{d8}\u{18}\u{6}2\u{4}\u{12}\u{2}0s\u{da}\u{d8}\u{18}\u{4}2\u{2}\u{18}\n\u{da}\u{d8}\u{18}\u{4}2\u{2}\
+        \u{18}\u{0}\u{da}\u{d8}\u{18}\u{4}2\u{2} \u{3}\u{da}\u{d8}\u{18}\r:\u{b} \t)\u{9a}\u{99}\u{99}\u{99}\
+        \u{99}\u{99}\u{c9}?\u{da}\u{d8}\u{18}%J#\t\u{f1}h\u{e3}\u{88}\u{b5}\u{f8}\u{e4}>\u{10}\u{b}\u{18}\u{c}\
+        \"\u{3}13s*\u{7}limiter0\u{3}8\u{2}@\u{2}H\u{e}\u{da}\u{d8}\u{18}$R\"\u{8}\u{f}\u{10}\u{0}\u{1a}\u{4}\
+        16ms \u{2}(\u{11}0\u{3}:\u{8}bulkhead@\u{2}H\u{2}P\u{3}X\u{12}0\u{1}\u{12}S\n\tDefaulted\u{12}\u{1e}\
+        .annotated.v1.AnnotatedMessage\u{1a}\u{1e}.annotated.v1.AnnotatedMessage\"\u{6}\u{da}\u{d8}\u{18}\u{2}\
+        R\u{0}\u{12}J\n\u{8}Policies\u{12}\u{1e}.annotated.v1.AnnotatedMessage\u{1a}\u{1e}.annotated.v1.Anno\
+        tatedMessage\u{1a}/\u{da}\u{d8}\u{18}+\n\u{2}1h:\u{17}\t\u{9a}\u{99}\u{99}\u{99}\u{99}\u{99}\u{b9}?\u{11}\
+        \u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{14}@\u{1a}\u{3}20sJ\n*\u{8}\"quoted\"X\u{2}2\\\n\u{8}Executed\u{12}\
+        P\n\u{4}Call\u{12}\u{1e}.annotated.v1.AnnotatedMessage\u{1a}\u{1e}.annotated.v1.AnnotatedMessage\"\u{6}\
+        \u{da}\u{d8}\u{18}\u{2}X\u{2}(\u{1}b\u{6}proto3
+        """,
+      imports: [
+        BulwarkCore.ProtoFile(
+          "bulwark/policy.proto",
+          descriptor: """
+            \n\u{14}bulwark/policy.proto\u{12}\u{7}bulwark\u{1a} google/protobuf/descriptor.proto\"\u{9c}\u{4}\n\
+            \u{c}MethodPolicy\u{12}\u{18}\n\u{7}timeout\u{18}\u{1} \u{1}(\tR\u{7}timeout\u{12}'\n\u{f}attempt_ti\
+            meout\u{18}\u{2} \u{1}(\tR\u{e}attemptTimeout\u{12}$\n\u{e}wait_for_ready\u{18}\u{3} \u{1}(\u{8}R\u{c}\
+            waitForReady\u{12}!\n\u{c}idle_timeout\u{18}\u{4} \u{1}(\tR\u{b}idleTimeout\u{12}*\n\u{5}retry\u{18}\
+            \u{5} \u{1}(\u{b}2\u{14}.bulwark.RetryPolicyR\u{5}retry\u{12}0\n\u{7}hedging\u{18}\u{6} \u{1}(\u{b}2\
+            \u{16}.bulwark.HedgingPolicyR\u{7}hedging\u{12}=\n\u{c}retry_budget\u{18}\u{7} \u{1}(\u{b}2\u{1a}.bu\
+            lwark.RetryBudgetPolicyR\u{b}retryBudget\u{12}F\n\u{f}circuit_breaker\u{18}\u{8} \u{1}(\u{b}2\u{1d}.\
+            bulwark.CircuitBreakerPolicyR\u{e}circuitBreaker\u{12}7\n\nrate_limit\u{18}\t \u{1}(\u{b}2\u{18}.bul\
+            wark.RateLimitPolicyR\trateLimit\u{12}3\n\u{8}bulkhead\u{18}\n \u{1}(\u{b}2\u{17}.bulwark.BulkheadPo\
+            licyR\u{8}bulkhead\u{12}-\n\u{8}executor\u{18}\u{b} \u{1}(\u{e}2\u{11}.bulwark.ExecutorR\u{8}executo\
+            r\"\u{b8}\u{2}\n\u{b}RetryPolicy\u{12})\n\u{10}maximum_attempts\u{18}\u{1} \u{1}(\rR\u{f}maximumAtte\
+            mpts\u{12}'\n\u{f}initial_backoff\u{18}\u{2} \u{1}(\tR\u{e}initialBackoff\u{12}'\n\u{f}maximum_backo\
+            ff\u{18}\u{3} \u{1}(\tR\u{e}maximumBackoff\u{12}-\n\u{12}backoff_multiplier\u{18}\u{4} \u{1}(\u{1}R\u{11}\
+            backoffMultiplier\u{12}\u{16}\n\u{6}jitter\u{18}\u{5} \u{1}(\u{1}R\u{6}jitter\u{12}<\n\u{f}retryable\
+            _codes\u{18}\u{6} \u{3}(\u{e}2\u{13}.bulwark.StatusCodeR\u{e}retryableCodes\u{12}'\n\u{4}mode\u{18}\u{7}\
+             \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\"\u{b6}\u{1}\n\rHedgingPolicy\u{12})\n\u{10}maximum\
+            _attempts\u{18}\u{1} \u{1}(\rR\u{f}maximumAttempts\u{12}\u{14}\n\u{5}delay\u{18}\u{2} \u{1}(\tR\u{5}\
+            delay\u{12};\n\u{f}non_fatal_codes\u{18}\u{3} \u{3}(\u{e}2\u{13}.bulwark.StatusCodeR\rnonFatalCodes\u{12}\
+            '\n\u{4}mode\u{18}\u{4} \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\"\u{b7}\u{1}\n\u{11}RetryBud\
+            getPolicy\u{12}\u{14}\n\u{5}ratio\u{18}\u{1} \u{1}(\u{1}R\u{5}ratio\u{12},\n\u{12}minimum_per_second\
+            \u{18}\u{2} \u{1}(\u{1}R\u{10}minimumPerSecond\u{12}\u{16}\n\u{6}window\u{18}\u{3} \u{1}(\tR\u{6}win\
+            dow\u{12}%\n\u{e}maximum_tokens\u{18}\u{4} \u{1}(\rR\rmaximumTokens\u{12}\u{1f}\n\u{b}token_ratio\u{18}\
+            \u{5} \u{1}(\u{1}R\ntokenRatio\"\u{e0}\u{6}\n\u{14}CircuitBreakerPolicy\u{12}+\n\u{11}failure_thresh\
+            old\u{18}\u{1} \u{1}(\u{1}R\u{10}failureThreshold\u{12}#\n\rminimum_calls\u{18}\u{2} \u{1}(\rR\u{c}m\
+            inimumCalls\u{12}\u{16}\n\u{6}window\u{18}\u{3} \u{1}(\tR\u{6}window\u{12}\u{18}\n\u{7}buckets\u{18}\
+            \u{4} \u{1}(\rR\u{7}buckets\u{12}1\n\u{14}consecutive_failures\u{18}\u{5} \u{1}(\rR\u{13}consecutive\
+            Failures\u{12}.\n\u{13}slow_call_threshold\u{18}\u{6} \u{1}(\tR\u{11}slowCallThreshold\u{12}7\n\u{18}\
+            slow_call_rate_threshold\u{18}\u{7} \u{1}(\u{1}R\u{15}slowCallRateThreshold\u{12}%\n\u{e}break_durat\
+            ion\u{18}\u{8} \u{1}(\tR\rbreakDuration\u{12}4\n\u{16}maximum_break_duration\u{18}\t \u{1}(\tR\u{14}\
+            maximumBreakDuration\u{12}+\n\u{11}success_threshold\u{18}\n \u{1}(\rR\u{10}successThreshold\u{12}\u{1f}\
+            \n\u{b}probe_limit\u{18}\u{b} \u{1}(\rR\nprobeLimit\u{12}+\n\u{11}concurrent_probes\u{18}\u{c} \u{1}\
+            (\rR\u{10}concurrentProbes\u{12}\u{1f}\n\u{b}probe_lease\u{18}\r \u{1}(\tR\nprobeLease\u{12}\u{1a}\n\
+            \u{8}recovery\u{18}\u{e} \u{1}(\tR\u{8}recovery\u{12}8\n\rfailure_codes\u{18}\u{f} \u{3}(\u{e}2\u{13}\
+            .bulwark.StatusCodeR\u{c}failureCodes\u{12}\u{1f}\n\u{b}fair_budget\u{18}\u{15} \u{1}(\tR\nfairBudge\
+            t\u{12}\u{12}\n\u{4}name\u{18}\u{10} \u{1}(\tR\u{4}name\u{12}'\n\u{4}mode\u{18}\u{11} \u{1}(\u{e}2\u{13}\
+            .bulwark.PolicyModeR\u{4}mode\u{12}*\n\u{5}scope\u{18}\u{12} \u{1}(\u{e}2\u{14}.bulwark.PolicyScopeR\
+            \u{5}scope\u{12}*\n\u{5}sides\u{18}\u{13} \u{1}(\u{e}2\u{14}.bulwark.PolicySidesR\u{5}sides\u{12}#\n\
+            \rmaximum_peers\u{18}\u{14} \u{1}(\rR\u{c}maximumPeers\"\u{b9}\u{2}\n\u{f}RateLimitPolicy\u{12}\u{12}\
+            \n\u{4}rate\u{18}\u{1} \u{1}(\u{1}R\u{4}rate\u{12}\u{14}\n\u{5}burst\u{18}\u{2} \u{1}(\rR\u{5}burst\u{12}\
+            \u{1f}\n\u{b}queue_limit\u{18}\u{3} \u{1}(\rR\nqueueLimit\u{12}!\n\u{c}maximum_wait\u{18}\u{4} \u{1}\
+            (\tR\u{b}maximumWait\u{12}\u{12}\n\u{4}name\u{18}\u{5} \u{1}(\tR\u{4}name\u{12}'\n\u{4}mode\u{18}\u{6}\
+             \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\u{12}*\n\u{5}scope\u{18}\u{7} \u{1}(\u{e}2\u{14}.bu\
+            lwark.PolicyScopeR\u{5}scope\u{12}*\n\u{5}sides\u{18}\u{8} \u{1}(\u{e}2\u{14}.bulwark.PolicySidesR\u{5}\
+            sides\u{12}#\n\rmaximum_peers\u{18}\t \u{1}(\rR\u{c}maximumPeers\"\u{c2}\u{3}\n\u{e}BulkheadPolicy\u{12}\
+            -\n\u{12}maximum_concurrent\u{18}\u{1} \u{1}(\rR\u{11}maximumConcurrent\u{12}\u{1f}\n\u{b}queue_limi\
+            t\u{18}\u{2} \u{1}(\rR\nqueueLimit\u{12}!\n\u{c}maximum_wait\u{18}\u{3} \u{1}(\tR\u{b}maximumWait\u{12}\
+            8\n\ndiscipline\u{18}\u{4} \u{1}(\u{e}2\u{18}.bulwark.QueueDisciplineR\ndiscipline\u{12}\u{16}\n\u{6}\
+            weight\u{18}\u{5} \u{1}(\rR\u{6}weight\u{12}1\n\u{8}priority\u{18}\u{6} \u{1}(\u{e}2\u{15}.bulwark.C\
+            allPriorityR\u{8}priority\u{12}\u{12}\n\u{4}name\u{18}\u{7} \u{1}(\tR\u{4}name\u{12}'\n\u{4}mode\u{18}\
+            \u{8} \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\u{12}*\n\u{5}scope\u{18}\t \u{1}(\u{e}2\u{14}.\
+            bulwark.PolicyScopeR\u{5}scope\u{12}*\n\u{5}sides\u{18}\n \u{1}(\u{e}2\u{14}.bulwark.PolicySidesR\u{5}\
+            sides\u{12}#\n\rmaximum_peers\u{18}\u{b} \u{1}(\rR\u{c}maximumPeers*%\n\u{8}Executor\u{12}\u{b}\n\u{7}\
+            ON_LOOP\u{10}\u{1}\u{12}\u{c}\n\u{8}OFF_LOOP\u{10}\u{2}*/\n\nPolicyMode\u{12}\u{c}\n\u{8}ENFORCED\u{10}\
+            \u{1}\u{12}\n\n\u{6}SHADOW\u{10}\u{2}\u{12}\u{7}\n\u{3}OFF\u{10}\u{3}*#\n\u{b}PolicyScope\u{12}\n\n\u{6}\
+            SHARED\u{10}\u{1}\u{12}\u{8}\n\u{4}PEER\u{10}\u{2}*/\n\u{b}PolicySides\u{12}\n\n\u{6}CLIENT\u{10}\u{1}\
+            \u{12}\n\n\u{6}SERVER\u{10}\u{2}\u{12}\u{8}\n\u{4}BOTH\u{10}\u{3}*.\n\u{f}QueueDiscipline\u{12}\u{8}\
+            \n\u{4}FIFO\u{10}\u{1}\u{12}\u{11}\n\rADAPTIVE_LIFO\u{10}\u{2}*-\n\u{c}CallPriority\u{12}\u{7}\n\u{3}\
+            LOW\u{10}\u{1}\u{12}\n\n\u{6}NORMAL\u{10}\u{2}\u{12}\u{8}\n\u{4}HIGH\u{10}\u{3}*\u{bd}\u{2}\n\nStatu\
+            sCode\u{12}\u{6}\n\u{2}OK\u{10}\u{0}\u{12}\r\n\tCANCELLED\u{10}\u{1}\u{12}\u{b}\n\u{7}UNKNOWN\u{10}\u{2}\
+            \u{12}\u{14}\n\u{10}INVALID_ARGUMENT\u{10}\u{3}\u{12}\u{15}\n\u{11}DEADLINE_EXCEEDED\u{10}\u{4}\u{12}\
+            \r\n\tNOT_FOUND\u{10}\u{5}\u{12}\u{12}\n\u{e}ALREADY_EXISTS\u{10}\u{6}\u{12}\u{15}\n\u{11}PERMISSION\
+            _DENIED\u{10}\u{7}\u{12}\u{16}\n\u{12}RESOURCE_EXHAUSTED\u{10}\u{8}\u{12}\u{17}\n\u{13}FAILED_PRECON\
+            DITION\u{10}\t\u{12}\u{b}\n\u{7}ABORTED\u{10}\n\u{12}\u{10}\n\u{c}OUT_OF_RANGE\u{10}\u{b}\u{12}\u{11}\
+            \n\rUNIMPLEMENTED\u{10}\u{c}\u{12}\u{c}\n\u{8}INTERNAL\u{10}\r\u{12}\u{f}\n\u{b}UNAVAILABLE\u{10}\u{e}\
+            \u{12}\r\n\tDATA_LOSS\u{10}\u{f}\u{12}\u{13}\n\u{f}UNAUTHENTICATED\u{10}\u{10}:O\n\u{6}policy\u{12}\u{1e}\
+            .google.protobuf.MethodOptions\u{18}\u{8b}\u{8b}\u{3} \u{1}(\u{b}2\u{15}.bulwark.MethodPolicyR\u{6}p\
+            olicy:_\n\u{e}default_policy\u{12}\u{1f}.google.protobuf.ServiceOptions\u{18}\u{8b}\u{8b}\u{3} \u{1}\
+            (\u{b}2\u{15}.bulwark.MethodPolicyR\rdefaultPolicyB\u{1d}Z\u{1b}example.com/bulwark;bulwark
+            """,
+          imports: [
+            BulwarkCore.ProtoFile(
+              "google/protobuf/descriptor.proto",
+              descriptor: """
+                \n google/protobuf/descriptor.proto\u{12}\u{f}google.protobuf\"M\n\u{11}FileDescriptorSet\u{12}8\n\u{4}\
+                file\u{18}\u{1} \u{3}(\u{b}2$.google.protobuf.FileDescriptorProtoR\u{4}file\"\u{e4}\u{4}\n\u{13}File\
+                DescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\u{18}\n\u{7}package\u{18}\
+                \u{2} \u{1}(\tR\u{7}package\u{12}\u{1e}\n\ndependency\u{18}\u{3} \u{3}(\tR\ndependency\u{12}+\n\u{11}\
+                public_dependency\u{18}\n \u{3}(\u{5}R\u{10}publicDependency\u{12}'\n\u{f}weak_dependency\u{18}\u{b}\
+                 \u{3}(\u{5}R\u{e}weakDependency\u{12}C\n\u{c}message_type\u{18}\u{4} \u{3}(\u{b}2 .google.protobuf.\
+                DescriptorProtoR\u{b}messageType\u{12}A\n\tenum_type\u{18}\u{5} \u{3}(\u{b}2$.google.protobuf.EnumDe\
+                scriptorProtoR\u{8}enumType\u{12}A\n\u{7}service\u{18}\u{6} \u{3}(\u{b}2'.google.protobuf.ServiceDes\
+                criptorProtoR\u{7}service\u{12}C\n\textension\u{18}\u{7} \u{3}(\u{b}2%.google.protobuf.FieldDescript\
+                orProtoR\textension\u{12}6\n\u{7}options\u{18}\u{8} \u{1}(\u{b}2\u{1c}.google.protobuf.FileOptionsR\u{7}\
+                options\u{12}I\n\u{10}source_code_info\u{18}\t \u{1}(\u{b}2\u{1f}.google.protobuf.SourceCodeInfoR\u{e}\
+                sourceCodeInfo\u{12}\u{16}\n\u{6}syntax\u{18}\u{c} \u{1}(\tR\u{6}syntax\"\u{b9}\u{6}\n\u{f}Descripto\
+                rProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12};\n\u{5}field\u{18}\u{2} \u{3}(\u{b}\
+                2%.google.protobuf.FieldDescriptorProtoR\u{5}field\u{12}C\n\textension\u{18}\u{6} \u{3}(\u{b}2%.goog\
+                le.protobuf.FieldDescriptorProtoR\textension\u{12}A\n\u{b}nested_type\u{18}\u{3} \u{3}(\u{b}2 .googl\
+                e.protobuf.DescriptorProtoR\nnestedType\u{12}A\n\tenum_type\u{18}\u{4} \u{3}(\u{b}2$.google.protobuf\
+                .EnumDescriptorProtoR\u{8}enumType\u{12}X\n\u{f}extension_range\u{18}\u{5} \u{3}(\u{b}2/.google.prot\
+                obuf.DescriptorProto.ExtensionRangeR\u{e}extensionRange\u{12}D\n\noneof_decl\u{18}\u{8} \u{3}(\u{b}2\
+                %.google.protobuf.OneofDescriptorProtoR\toneofDecl\u{12}9\n\u{7}options\u{18}\u{7} \u{1}(\u{b}2\u{1f}\
+                .google.protobuf.MessageOptionsR\u{7}options\u{12}U\n\u{e}reserved_range\u{18}\t \u{3}(\u{b}2..googl\
+                e.protobuf.DescriptorProto.ReservedRangeR\rreservedRange\u{12}#\n\rreserved_name\u{18}\n \u{3}(\tR\u{c}\
+                reservedName\u{1a}z\n\u{e}ExtensionRange\u{12}\u{14}\n\u{5}start\u{18}\u{1} \u{1}(\u{5}R\u{5}start\u{12}\
+                \u{10}\n\u{3}end\u{18}\u{2} \u{1}(\u{5}R\u{3}end\u{12}@\n\u{7}options\u{18}\u{3} \u{1}(\u{b}2&.googl\
+                e.protobuf.ExtensionRangeOptionsR\u{7}options\u{1a}7\n\rReservedRange\u{12}\u{14}\n\u{5}start\u{18}\u{1}\
+                 \u{1}(\u{5}R\u{5}start\u{12}\u{10}\n\u{3}end\u{18}\u{2} \u{1}(\u{5}R\u{3}end\"|\n\u{15}ExtensionRan\
+                geOptions\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Uninterp\
+                retedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{c1}\u{6}\
+                \n\u{14}FieldDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\u{16}\n\u{6}\
+                number\u{18}\u{3} \u{1}(\u{5}R\u{6}number\u{12}A\n\u{5}label\u{18}\u{4} \u{1}(\u{e}2+.google.protobu\
+                f.FieldDescriptorProto.LabelR\u{5}label\u{12}>\n\u{4}type\u{18}\u{5} \u{1}(\u{e}2*.google.protobuf.F\
+                ieldDescriptorProto.TypeR\u{4}type\u{12}\u{1b}\n\ttype_name\u{18}\u{6} \u{1}(\tR\u{8}typeName\u{12}\u{1a}\
+                \n\u{8}extendee\u{18}\u{2} \u{1}(\tR\u{8}extendee\u{12}#\n\rdefault_value\u{18}\u{7} \u{1}(\tR\u{c}d\
+                efaultValue\u{12}\u{1f}\n\u{b}oneof_index\u{18}\t \u{1}(\u{5}R\noneofIndex\u{12}\u{1b}\n\tjson_name\u{18}\
+                \n \u{1}(\tR\u{8}jsonName\u{12}7\n\u{7}options\u{18}\u{8} \u{1}(\u{b}2\u{1d}.google.protobuf.FieldOp\
+                tionsR\u{7}options\u{12}'\n\u{f}proto3_optional\u{18}\u{11} \u{1}(\u{8}R\u{e}proto3Optional\"\u{b6}\u{2}\
+                \n\u{4}Type\u{12}\u{f}\n\u{b}TYPE_DOUBLE\u{10}\u{1}\u{12}\u{e}\n\nTYPE_FLOAT\u{10}\u{2}\u{12}\u{e}\n\
+                \nTYPE_INT64\u{10}\u{3}\u{12}\u{f}\n\u{b}TYPE_UINT64\u{10}\u{4}\u{12}\u{e}\n\nTYPE_INT32\u{10}\u{5}\u{12}\
+                \u{10}\n\u{c}TYPE_FIXED64\u{10}\u{6}\u{12}\u{10}\n\u{c}TYPE_FIXED32\u{10}\u{7}\u{12}\r\n\tTYPE_BOOL\u{10}\
+                \u{8}\u{12}\u{f}\n\u{b}TYPE_STRING\u{10}\t\u{12}\u{e}\n\nTYPE_GROUP\u{10}\n\u{12}\u{10}\n\u{c}TYPE_M\
+                ESSAGE\u{10}\u{b}\u{12}\u{e}\n\nTYPE_BYTES\u{10}\u{c}\u{12}\u{f}\n\u{b}TYPE_UINT32\u{10}\r\u{12}\r\n\
+                \tTYPE_ENUM\u{10}\u{e}\u{12}\u{11}\n\rTYPE_SFIXED32\u{10}\u{f}\u{12}\u{11}\n\rTYPE_SFIXED64\u{10}\u{10}\
+                \u{12}\u{f}\n\u{b}TYPE_SINT32\u{10}\u{11}\u{12}\u{f}\n\u{b}TYPE_SINT64\u{10}\u{12}\"C\n\u{5}Label\u{12}\
+                \u{12}\n\u{e}LABEL_OPTIONAL\u{10}\u{1}\u{12}\u{12}\n\u{e}LABEL_REQUIRED\u{10}\u{2}\u{12}\u{12}\n\u{e}\
+                LABEL_REPEATED\u{10}\u{3}\"c\n\u{14}OneofDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\
+                \u{4}name\u{12}7\n\u{7}options\u{18}\u{2} \u{1}(\u{b}2\u{1d}.google.protobuf.OneofOptionsR\u{7}optio\
+                ns\"\u{e3}\u{2}\n\u{13}EnumDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\
+                ?\n\u{5}value\u{18}\u{2} \u{3}(\u{b}2).google.protobuf.EnumValueDescriptorProtoR\u{5}value\u{12}6\n\u{7}\
+                options\u{18}\u{3} \u{1}(\u{b}2\u{1c}.google.protobuf.EnumOptionsR\u{7}options\u{12}]\n\u{e}reserved\
+                _range\u{18}\u{4} \u{3}(\u{b}26.google.protobuf.EnumDescriptorProto.EnumReservedRangeR\rreservedRang\
+                e\u{12}#\n\rreserved_name\u{18}\u{5} \u{3}(\tR\u{c}reservedName\u{1a};\n\u{11}EnumReservedRange\u{12}\
+                \u{14}\n\u{5}start\u{18}\u{1} \u{1}(\u{5}R\u{5}start\u{12}\u{10}\n\u{3}end\u{18}\u{2} \u{1}(\u{5}R\u{3}\
+                end\"\u{83}\u{1}\n\u{18}EnumValueDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}nam\
+                e\u{12}\u{16}\n\u{6}number\u{18}\u{2} \u{1}(\u{5}R\u{6}number\u{12};\n\u{7}options\u{18}\u{3} \u{1}(\
+                \u{b}2!.google.protobuf.EnumValueOptionsR\u{7}options\"\u{a7}\u{1}\n\u{16}ServiceDescriptorProto\u{12}\
+                \u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}>\n\u{6}method\u{18}\u{2} \u{3}(\u{b}2&.google.\
+                protobuf.MethodDescriptorProtoR\u{6}method\u{12}9\n\u{7}options\u{18}\u{3} \u{1}(\u{b}2\u{1f}.google\
+                .protobuf.ServiceOptionsR\u{7}options\"\u{89}\u{2}\n\u{15}MethodDescriptorProto\u{12}\u{12}\n\u{4}na\
+                me\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\u{1d}\n\ninput_type\u{18}\u{2} \u{1}(\tR\tinputType\u{12}\u{1f}\
+                \n\u{b}output_type\u{18}\u{3} \u{1}(\tR\noutputType\u{12}8\n\u{7}options\u{18}\u{4} \u{1}(\u{b}2\u{1e}\
+                .google.protobuf.MethodOptionsR\u{7}options\u{12}0\n\u{10}client_streaming\u{18}\u{5} \u{1}(\u{8}:\u{5}\
+                falseR\u{f}clientStreaming\u{12}0\n\u{10}server_streaming\u{18}\u{6} \u{1}(\u{8}:\u{5}falseR\u{f}ser\
+                verStreaming\"\u{91}\t\n\u{b}FileOptions\u{12}!\n\u{c}java_package\u{18}\u{1} \u{1}(\tR\u{b}javaPack\
+                age\u{12}0\n\u{14}java_outer_classname\u{18}\u{8} \u{1}(\tR\u{12}javaOuterClassname\u{12}5\n\u{13}ja\
+                va_multiple_files\u{18}\n \u{1}(\u{8}:\u{5}falseR\u{11}javaMultipleFiles\u{12}D\n\u{1d}java_generate\
+                _equals_and_hash\u{18}\u{14} \u{1}(\u{8}B\u{2}\u{18}\u{1}R\u{19}javaGenerateEqualsAndHash\u{12}:\n\u{16}\
+                java_string_check_utf8\u{18}\u{1b} \u{1}(\u{8}:\u{5}falseR\u{13}javaStringCheckUtf8\u{12}S\n\u{c}opt\
+                imize_for\u{18}\t \u{1}(\u{e}2).google.protobuf.FileOptions.OptimizeMode:\u{5}SPEEDR\u{b}optimizeFor\
+                \u{12}\u{1d}\n\ngo_package\u{18}\u{b} \u{1}(\tR\tgoPackage\u{12}5\n\u{13}cc_generic_services\u{18}\u{10}\
+                 \u{1}(\u{8}:\u{5}falseR\u{11}ccGenericServices\u{12}9\n\u{15}java_generic_services\u{18}\u{11} \u{1}\
+                (\u{8}:\u{5}falseR\u{13}javaGenericServices\u{12}5\n\u{13}py_generic_services\u{18}\u{12} \u{1}(\u{8}\
+                :\u{5}falseR\u{11}pyGenericServices\u{12}7\n\u{14}php_generic_services\u{18}* \u{1}(\u{8}:\u{5}false\
+                R\u{12}phpGenericServices\u{12}%\n\ndeprecated\u{18}\u{17} \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\
+                .\n\u{10}cc_enable_arenas\u{18}\u{1f} \u{1}(\u{8}:\u{4}trueR\u{e}ccEnableArenas\u{12}*\n\u{11}objc_c\
+                lass_prefix\u{18}$ \u{1}(\tR\u{f}objcClassPrefix\u{12})\n\u{10}csharp_namespace\u{18}% \u{1}(\tR\u{f}\
+                csharpNamespace\u{12}!\n\u{c}swift_prefix\u{18}' \u{1}(\tR\u{b}swiftPrefix\u{12}(\n\u{10}php_class_p\
+                refix\u{18}( \u{1}(\tR\u{e}phpClassPrefix\u{12}#\n\rphp_namespace\u{18}) \u{1}(\tR\u{c}phpNamespace\u{12}\
+                4\n\u{16}php_metadata_namespace\u{18}, \u{1}(\tR\u{14}phpMetadataNamespace\u{12}!\n\u{c}ruby_package\
+                \u{18}- \u{1}(\tR\u{b}rubyPackage\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.\
+                google.protobuf.UninterpretedOptionR\u{13}uninterpretedOption\":\n\u{c}OptimizeMode\u{12}\t\n\u{5}SP\
+                EED\u{10}\u{1}\u{12}\r\n\tCODE_SIZE\u{10}\u{2}\u{12}\u{10}\n\u{c}LITE_RUNTIME\u{10}\u{3}*\t\u{8}\u{e8}\
+                \u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}J\u{4}\u{8}&\u{10}'\"\u{e3}\u{2}\n\u{e}MessageOptions\u{12}<\
+                \n\u{17}message_set_wire_format\u{18}\u{1} \u{1}(\u{8}:\u{5}falseR\u{14}messageSetWireFormat\u{12}L\n\
+                \u{1f}no_standard_descriptor_accessor\u{18}\u{2} \u{1}(\u{8}:\u{5}falseR\u{1c}noStandardDescriptorAc\
+                cessor\u{12}%\n\ndeprecated\u{18}\u{3} \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\u{1b}\n\tmap_entry\u{18}\
+                \u{7} \u{1}(\u{8}R\u{8}mapEntry\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.go\
+                ogle.protobuf.UninterpretedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\
+                \u{80}\u{2}J\u{4}\u{8}\u{4}\u{10}\u{5}J\u{4}\u{8}\u{5}\u{10}\u{6}J\u{4}\u{8}\u{6}\u{10}\u{7}J\u{4}\u{8}\
+                \u{8}\u{10}\tJ\u{4}\u{8}\t\u{10}\n\"\u{92}\u{4}\n\u{c}FieldOptions\u{12}A\n\u{5}ctype\u{18}\u{1} \u{1}\
+                (\u{e}2#.google.protobuf.FieldOptions.CType:\u{6}STRINGR\u{5}ctype\u{12}\u{16}\n\u{6}packed\u{18}\u{2}\
+                 \u{1}(\u{8}R\u{6}packed\u{12}G\n\u{6}jstype\u{18}\u{6} \u{1}(\u{e}2$.google.protobuf.FieldOptions.J\
+                SType:\tJS_NORMALR\u{6}jstype\u{12}\u{19}\n\u{4}lazy\u{18}\u{5} \u{1}(\u{8}:\u{5}falseR\u{4}lazy\u{12}\
+                .\n\u{f}unverified_lazy\u{18}\u{f} \u{1}(\u{8}:\u{5}falseR\u{e}unverifiedLazy\u{12}%\n\ndeprecated\u{18}\
+                \u{3} \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\u{19}\n\u{4}weak\u{18}\n \u{1}(\u{8}:\u{5}falseR\u{4}\
+                weak\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Uninterpreted\
+                OptionR\u{13}uninterpretedOption\"/\n\u{5}CType\u{12}\n\n\u{6}STRING\u{10}\u{0}\u{12}\u{8}\n\u{4}COR\
+                D\u{10}\u{1}\u{12}\u{10}\n\u{c}STRING_PIECE\u{10}\u{2}\"5\n\u{6}JSType\u{12}\r\n\tJS_NORMAL\u{10}\u{0}\
+                \u{12}\r\n\tJS_STRING\u{10}\u{1}\u{12}\r\n\tJS_NUMBER\u{10}\u{2}*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\
+                \u{80}\u{80}\u{2}J\u{4}\u{8}\u{4}\u{10}\u{5}\"s\n\u{c}OneofOptions\u{12}X\n\u{14}uninterpreted_optio\
+                n\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.UninterpretedOptionR\u{13}uninterpretedOption*\t\u{8}\
+                \u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{c0}\u{1}\n\u{b}EnumOptions\u{12}\u{1f}\n\u{b}allo\
+                w_alias\u{18}\u{2} \u{1}(\u{8}R\nallowAlias\u{12}%\n\ndeprecated\u{18}\u{3} \u{1}(\u{8}:\u{5}falseR\n\
+                deprecated\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Uninter\
+                pretedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}J\u{4}\u{8}\
+                \u{5}\u{10}\u{6}\"\u{9e}\u{1}\n\u{10}EnumValueOptions\u{12}%\n\ndeprecated\u{18}\u{1} \u{1}(\u{8}:\u{5}\
+                falseR\ndeprecated\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf\
+                .UninterpretedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\
+                \"\u{9c}\u{1}\n\u{e}ServiceOptions\u{12}%\n\ndeprecated\u{18}! \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\
+                X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.UninterpretedOptionR\u{13}\
+                uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{e0}\u{2}\n\rMethodOpti\
+                ons\u{12}%\n\ndeprecated\u{18}! \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}q\n\u{11}idempotency_level\u{18}\
+                \" \u{1}(\u{e}2/.google.protobuf.MethodOptions.IdempotencyLevel:\u{13}IDEMPOTENCY_UNKNOWNR\u{10}idem\
+                potencyLevel\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Unint\
+                erpretedOptionR\u{13}uninterpretedOption\"P\n\u{10}IdempotencyLevel\u{12}\u{17}\n\u{13}IDEMPOTENCY_U\
+                NKNOWN\u{10}\u{0}\u{12}\u{13}\n\u{f}NO_SIDE_EFFECTS\u{10}\u{1}\u{12}\u{e}\n\nIDEMPOTENT\u{10}\u{2}*\t\
+                \u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{9a}\u{3}\n\u{13}UninterpretedOption\u{12}A\n\
+                \u{4}name\u{18}\u{2} \u{3}(\u{b}2-.google.protobuf.UninterpretedOption.NamePartR\u{4}name\u{12})\n\u{10}\
+                identifier_value\u{18}\u{3} \u{1}(\tR\u{f}identifierValue\u{12},\n\u{12}positive_int_value\u{18}\u{4}\
+                 \u{1}(\u{4}R\u{10}positiveIntValue\u{12},\n\u{12}negative_int_value\u{18}\u{5} \u{1}(\u{3}R\u{10}ne\
+                gativeIntValue\u{12}!\n\u{c}double_value\u{18}\u{6} \u{1}(\u{1}R\u{b}doubleValue\u{12}!\n\u{c}string\
+                _value\u{18}\u{7} \u{1}(\u{c}R\u{b}stringValue\u{12}'\n\u{f}aggregate_value\u{18}\u{8} \u{1}(\tR\u{e}\
+                aggregateValue\u{1a}J\n\u{8}NamePart\u{12}\u{1b}\n\tname_part\u{18}\u{1} \u{2}(\tR\u{8}namePart\u{12}\
+                !\n\u{c}is_extension\u{18}\u{2} \u{2}(\u{8}R\u{b}isExtension\"\u{a7}\u{2}\n\u{e}SourceCodeInfo\u{12}\
+                D\n\u{8}location\u{18}\u{1} \u{3}(\u{b}2(.google.protobuf.SourceCodeInfo.LocationR\u{8}location\u{1a}\
+                \u{ce}\u{1}\n\u{8}Location\u{12}\u{16}\n\u{4}path\u{18}\u{1} \u{3}(\u{5}B\u{2}\u{10}\u{1}R\u{4}path\u{12}\
+                \u{16}\n\u{4}span\u{18}\u{2} \u{3}(\u{5}B\u{2}\u{10}\u{1}R\u{4}span\u{12})\n\u{10}leading_comments\u{18}\
+                \u{3} \u{1}(\tR\u{f}leadingComments\u{12}+\n\u{11}trailing_comments\u{18}\u{4} \u{1}(\tR\u{10}traili\
+                ngComments\u{12}:\n\u{19}leading_detached_comments\u{18}\u{6} \u{3}(\tR\u{17}leadingDetachedComments\
+                \"\u{d1}\u{1}\n\u{11}GeneratedCodeInfo\u{12}M\n\nannotation\u{18}\u{1} \u{3}(\u{b}2-.google.protobuf\
+                .GeneratedCodeInfo.AnnotationR\nannotation\u{1a}m\n\nAnnotation\u{12}\u{16}\n\u{4}path\u{18}\u{1} \u{3}\
+                (\u{5}B\u{2}\u{10}\u{1}R\u{4}path\u{12}\u{1f}\n\u{b}source_file\u{18}\u{2} \u{1}(\tR\nsourceFile\u{12}\
+                \u{14}\n\u{5}begin\u{18}\u{3} \u{1}(\u{5}R\u{5}begin\u{12}\u{10}\n\u{3}end\u{18}\u{4} \u{1}(\u{5}R\u{3}\
+                endB~\n\u{13}com.google.protobufB\u{10}DescriptorProtosH\u{1}Z-google.golang.org/protobuf/types/desc\
+                riptorpb\u{f8}\u{1}\u{1}\u{a2}\u{2}\u{3}GPB\u{aa}\u{2}\u{1a}Google.Protobuf.Reflection
+                """,
+              imports: []
+            ),
+          ]
+        ),
+      ]
+    )
+  }
+}

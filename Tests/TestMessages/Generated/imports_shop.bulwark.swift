@@ -49,6 +49,7 @@ extension Shop {
   public func register(in registry: inout BulwarkCore.ServiceRegistry) {
     registry.unary(ShopMethods.place, self.place(_:context:))
     registry.serverStreaming(ShopMethods.watch, self.watch(_:to:context:))
+    registry.describe("bulwark.test.shop.Shop", in: BulwarkCore.ProtoFile.importsShop)
   }
 }
 
@@ -156,3 +157,32 @@ private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   Order.protobufEntrySchema0,
   Order.LeafMessage.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `imports/shop.proto`, as protoc describes it.
+  public static var importsShop: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "imports/shop.proto",
+      descriptor: """
+        \n\u{12}imports/shop.proto\u{12}\u{11}bulwark.test.shop\u{1a}\u{12}imports/base.proto\u{1a}\u{10}eve\
+        rything.proto\"\u{aa}\u{3}\n\u{5}Order\u{12}+\n\u{4}item\u{18}\u{1} \u{1}(\u{b}2\u{17}.bulwark.test.\
+        base.ItemR\u{4}item\u{12}+\n\u{4}more\u{18}\u{2} \u{3}(\u{b}2\u{17}.bulwark.test.base.ItemR\u{4}more\
+        \u{12}0\n\u{4}size\u{18}\u{3} \u{1}(\u{e}2\u{1c}.bulwark.test.base.Item.SizeR\u{4}size\u{12}<\n\u{6}\
+        grades\u{18}\u{4} \u{3}(\u{b}2$.bulwark.test.shop.Order.GradesEntryR\u{6}grades\u{12}1\n\u{4}leaf\u{18}\
+        \u{5} \u{1}(\u{b}2\u{1d}.bulwark.test.shop.Order.LeafR\u{4}leaf\u{12}1\n\nother_leaf\u{18}\u{6} \u{1}\
+        (\u{b}2\u{12}.bulwark.test.LeafR\totherLeaf\u{1a}S\n\u{b}GradesEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1}\
+         \u{1}(\tR\u{3}key\u{12}.\n\u{5}value\u{18}\u{2} \u{1}(\u{e}2\u{18}.bulwark.test.base.GradeR\u{5}val\
+        ue:\u{2}8\u{1}\u{1a}\u{1c}\n\u{4}Leaf\u{12}\u{14}\n\u{5}label\u{18}\u{1} \u{1}(\tR\u{5}label2\u{80}\u{1}\
+        \n\u{4}Shop\u{12}:\n\u{5}Place\u{12}\u{18}.bulwark.test.shop.Order\u{1a}\u{17}.bulwark.test.base.Ite\
+        m\u{12}<\n\u{5}Watch\u{12}\u{17}.bulwark.test.base.Item\u{1a}\u{18}.bulwark.test.shop.Order0\u{1}P\u{0}\
+        b\u{6}proto3
+        """,
+      imports: [
+        BulwarkCore.ProtoFile.importsBase,
+        BulwarkCore.ProtoFile.everything,
+      ]
+    )
+  }
+}

@@ -621,6 +621,7 @@ extension Protocols {
     registry.bidirectional(ProtocolsMethods.`in`, self.`in`(_:to:context:))
     registry.unary(ProtocolsMethods.register, self.register(_:context:))
     registry.unary(ProtocolsMethods.in_5, self.in_5(_:context:))
+    registry.describe("bulwark.test.class.protocol.Protocols", in: BulwarkCore.ProtoFile.names)
   }
 }
 
@@ -1553,3 +1554,106 @@ private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   Outer.TypeMessage.protobufSchema,
   Outer.OuterMessage.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `names.proto`, as protoc describes it.
+  public static var names: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "names.proto",
+      descriptor: """
+        \n\u{b}names.proto\u{12}\u{1b}bulwark.test.class.protocol\"\u{b2}\u{c}\n\u{5}Words\u{12}\u{12}\n\u{4}\
+        self\u{18}\u{1} \u{1}(\u{5}R\u{4}self\u{12}\u{12}\n\u{4}Type\u{18}\u{3} \u{1}(\u{5}R\u{4}Type\u{12}\u{12}\
+        \n\u{4}init\u{18}\u{5} \u{1}(\u{5}R\u{4}init\u{12}\u{14}\n\u{5}class\u{18}\u{6} \u{1}(\u{5}R\u{5}cla\
+        ss\u{12}\u{12}\n\u{4}enum\u{18}\u{7} \u{1}(\u{5}R\u{4}enum\u{12}\u{12}\n\u{4}func\u{18}\u{8} \u{1}(\u{5}\
+        R\u{4}func\u{12}\u{e}\n\u{2}in\u{18}\t \u{1}(\u{5}R\u{2}in\u{12}\u{e}\n\u{2}is\u{18}\n \u{1}(\u{5}R\u{2}\
+        is\u{12}\u{e}\n\u{2}as\u{18}\u{b} \u{1}(\u{5}R\u{2}as\u{12}\u{18}\n\u{7}default\u{18}\u{c} \u{1}(\u{5}\
+        R\u{7}default\u{12}\u{14}\n\u{5}where\u{18}\r \u{1}(\u{5}R\u{5}where\u{12}\u{1a}\n\u{8}protocol\u{18}\
+        \u{e} \u{1}(\u{5}R\u{8}protocol\u{12}\u{1a}\n\u{8}operator\u{18}\u{f} \u{1}(\u{5}R\u{8}operator\u{12}\
+        \u{1c}\n\textension\u{18}\u{10} \u{1}(\u{5}R\textension\u{12}\u{1c}\n\tsubscript\u{18}\u{11} \u{1}(\u{5}\
+        R\tsubscript\u{12}\u{16}\n\u{6}switch\u{18}\u{12} \u{1}(\u{5}R\u{6}switch\u{12}\u{12}\n\u{4}case\u{18}\
+        \u{13} \u{1}(\u{5}R\u{4}case\u{12}\u{10}\n\u{3}let\u{18}\u{14} \u{1}(\u{5}R\u{3}let\u{12}\u{10}\n\u{3}\
+        var\u{18}\u{15} \u{1}(\u{5}R\u{3}var\u{12}\u{16}\n\u{6}import\u{18}\u{16} \u{1}(\u{5}R\u{6}import\u{12}\
+        \u{16}\n\u{6}public\u{18}\u{17} \u{1}(\u{5}R\u{6}public\u{12}\u{1a}\n\u{8}internal\u{18}\u{18} \u{1}\
+        (\u{5}R\u{8}internal\u{12}\u{16}\n\u{6}deinit\u{18}\u{19} \u{1}(\u{5}R\u{6}deinit\u{12}&\n\u{e}assoc\
+        iatedtype\u{18}\u{1a} \u{1}(\u{5}R\u{e}associatedtype\u{12}\u{16}\n\u{6}throws\u{18}\u{1b} \u{1}(\u{5}\
+        R\u{6}throws\u{12}\u{1a}\n\u{8}rethrows\u{18}\u{1c} \u{1}(\u{5}R\u{8}rethrows\u{12}\u{16}\n\u{6}repe\
+        at\u{18}\u{1d} \u{1}(\u{5}R\u{6}repeat\u{12}\u{14}\n\u{5}guard\u{18}\u{1e} \u{1}(\u{5}R\u{5}guard\u{12}\
+        \u{14}\n\u{5}defer\u{18}\u{1f} \u{1}(\u{5}R\u{5}defer\u{12}\u{10}\n\u{3}nil\u{18}  \u{1}(\u{5}R\u{3}\
+        nil\u{12}\u{12}\n\u{4}true\u{18}! \u{1}(\u{5}R\u{4}true\u{12}\u{14}\n\u{5}false\u{18}\" \u{1}(\u{5}R\
+        \u{5}false\u{12}\u{14}\n\u{5}async\u{18}$ \u{1}(\u{5}R\u{5}async\u{12}\u{14}\n\u{5}await\u{18}% \u{1}\
+        (\u{5}R\u{5}await\u{12}\u{14}\n\u{5}actor\u{18}& \u{1}(\u{5}R\u{5}actor\u{12}\u{12}\n\u{4}some\u{18}\
+        ' \u{1}(\u{5}R\u{4}some\u{12}\u{10}\n\u{3}any\u{18}( \u{1}(\u{5}R\u{3}any\u{12}\u{1c}\n\tborrowing\u{18}\
+        ) \u{1}(\u{5}R\tborrowing\u{12}\u{1c}\n\tconsuming\u{18}* \u{1}(\u{5}R\tconsuming\u{12}\u{12}\n\u{4}\
+        copy\u{18}+ \u{1}(\u{5}R\u{4}copy\u{12}\u{12}\n\u{4}each\u{18}, \u{1}(\u{5}R\u{4}each\u{12}\u{14}\n\u{5}\
+        macro\u{18}- \u{1}(\u{5}R\u{5}macro\u{12}\u{18}\n\u{7}package\u{18}. \u{1}(\u{5}R\u{7}package\u{12}\u{10}\
+        \n\u{3}int\u{18}/ \u{1}(\u{5}R\u{3}int\u{12}\u{14}\n\u{5}union\u{18}0 \u{1}(\u{5}R\u{5}union\u{12}\u{16}\
+        \n\u{6}struct\u{18}1 \u{1}(\u{5}R\u{6}struct\u{12}\u{1a}\n\u{8}register\u{18}2 \u{1}(\u{5}R\u{8}regi\
+        ster\u{12}\u{16}\n\u{6}signed\u{18}3 \u{1}(\u{5}R\u{6}signed\u{12} \n\u{b}description\u{18}4 \u{1}(\u{5}\
+        R\u{b}description\u{12}\u{1c}\n\thashValue\u{18}5 \u{1}(\u{5}R\thashValue\u{12}\u{12}\n\u{4}hash\u{18}\
+        6 \u{1}(\u{5}R\u{4}hash\u{12}\u{16}\n\u{6}encode\u{18}7 \u{1}(\u{5}R\u{6}encode\u{12}%\n\u{e}unknown\
+        _fields\u{18}8 \u{1}(\u{5}R\runknownFields\u{12}\u{16}\n\u{6}source\u{18}9 \u{1}(\u{5}R\u{6}source\u{12}\
+        \u{16}\n\u{6}target\u{18}: \u{1}(\u{5}R\u{6}target\u{12}\u{14}\n\u{5}write\u{18}; \u{1}(\u{5}R\u{5}w\
+        rite\u{12}\u{12}\n\u{4}with\u{18}< \u{1}(\u{5}R\u{4}with\u{12})\n\u{10}serialized_bytes\u{18}= \u{1}\
+        (\u{5}R\u{f}serializedBytes\u{12}'\n\u{f}protobuf_layout\u{18}> \u{1}(\u{5}R\u{e}protobufLayout\u{12}\
+        )\n\u{10}protobuf_schemas\u{18}? \u{1}(\u{5}R\u{f}protobufSchemas\u{12}\u{14}\n\u{5}value\u{18}@ \u{1}\
+        (\u{5}R\u{5}value\u{12}\u{14}\n\u{5}entry\u{18}A \u{1}(\u{5}R\u{5}entry\u{12}\u{10}\n\u{3}key\u{18}B\
+         \u{1}(\u{5}R\u{3}key\u{12}\u{12}\n\u{4}none\u{18}C \u{1}(\u{5}R\u{4}none\u{12}\u{1d}\n\nsome_value\u{18}\
+        D \u{1}(\u{5}R\tsomeValue\"`\n\u{5}Bytes\u{12}\u{14}\n\u{5}bytes\u{18}\u{3} \u{1}(\u{c}R\u{5}bytes\u{12}\
+        A\n\u{8}SyncInfo\u{18}\u{2} \u{1}(\u{b}2%.bulwark.test.class.protocol.SyncInfoR\u{8}SyncInfo\"M\n\u{8}\
+        SyncInfo\u{12}A\n\u{8}SyncInfo\u{18}\u{1} \u{1}(\u{b}2%.bulwark.test.class.protocol.SyncInfoR\u{8}Sy\
+        ncInfo\"\u{9a}\u{3}\n\nOneofWords\u{12}\u{14}\n\u{4}self\u{18}\u{1} \u{1}(\u{5}H\u{0}R\u{4}self\u{12}\
+        \u{14}\n\u{4}init\u{18}\u{2} \u{1}(\u{5}H\u{0}R\u{4}init\u{12}\u{14}\n\u{4}none\u{18}\u{3} \u{1}(\u{5}\
+        H\u{0}R\u{4}none\u{12}\u{14}\n\u{4}some\u{18}\u{4} \u{1}(\u{5}H\u{0}R\u{4}some\u{12}\u{1a}\n\u{7}def\
+        ault\u{18}\u{5} \u{1}(\u{5}H\u{0}R\u{7}default\u{12}\u{1f}\n\nhash_value\u{18}\u{6} \u{1}(\u{5}H\u{0}\
+        R\thashValue\u{12}9\n\u{2}in\u{18}\u{7} \u{1}(\u{b}2'.bulwark.test.class.protocol.OneofWordsH\u{0}R\u{2}\
+        in\u{12}E\n\u{5}first\u{18}\u{8} \u{1}(\u{b}2-.bulwark.test.class.protocol.OneofWords.InnerH\u{1}R\u{5}\
+        first\u{12}?\n\u{6}second\u{18}\t \u{1}(\u{b}2%.bulwark.test.class.protocol.SyncInfoH\u{2}R\u{6}seco\
+        nd\u{1a}\u{15}\n\u{5}Inner\u{12}\u{c}\n\u{1}a\u{18}\u{1} \u{1}(\u{5}R\u{1}aB\u{7}\n\u{5}classB\u{7}\n\
+        \u{5}innerB\u{b}\n\tsync_info\"3\n\u{3}Any\u{12}\u{16}\n\u{6}String\u{18}\u{1} \u{1}(\tR\u{6}String\u{12}\
+        \u{14}\n\u{5}Int32\u{18}\u{2} \u{1}(\u{5}R\u{5}Int32\"E\n\u{6}String\u{12};\n\u{6}String\u{18}\u{1} \
+        \u{1}(\u{b}2#.bulwark.test.class.protocol.StringR\u{6}String\"\u{1a}\n\u{4}Bool\u{12}\u{12}\n\u{4}Bo\
+        ol\u{18}\u{1} \u{1}(\u{8}R\u{4}Bool\"\u{1a}\n\u{4}Type\u{12}\u{12}\n\u{4}type\u{18}\u{1} \u{1}(\u{5}\
+        R\u{4}type\"A\n\u{8}Protocol\u{12}5\n\u{4}type\u{18}\u{1} \u{1}(\u{b}2!.bulwark.test.class.protocol.\
+        TypeR\u{4}type\"=\n\u{4}Self\u{12}5\n\u{4}self\u{18}\u{1} \u{1}(\u{b}2!.bulwark.test.class.protocol.\
+        SelfR\u{4}self\"=\n\u{4}self\u{12}5\n\u{4}init\u{18}\u{1} \u{1}(\u{b}2!.bulwark.test.class.protocol.\
+        initR\u{4}init\"=\n\u{4}init\u{12}5\n\u{4}self\u{18}\u{1} \u{1}(\u{b}2!.bulwark.test.class.protocol.\
+        selfR\u{4}self\"\u{eb}\u{1}\n\u{5}class\u{12}?\n\u{5}value\u{18}\u{1} \u{1}(\u{b}2).bulwark.test.cla\
+        ss.protocol.class.structR\u{5}value\u{12}=\n\u{5}other\u{18}\u{2} \u{1}(\u{e}2'.bulwark.test.class.p\
+        rotocol.class.enumR\u{5}other\u{1a}E\n\u{6}struct\u{12};\n\u{4}enum\u{18}\u{1} \u{1}(\u{e}2'.bulwark\
+        .test.class.protocol.class.enumR\u{4}enum\"\u{1b}\n\u{4}enum\u{12}\u{8}\n\u{4}func\u{10}\u{0}\u{12}\t\
+        \n\u{5}self_\u{10}\u{1}\"\u{7}\n\u{5}Error\"B\n\u{6}Result\u{12}8\n\u{5}error\u{18}\u{1} \u{1}(\u{b}\
+        2\".bulwark.test.class.protocol.ErrorR\u{5}error\"D\n\u{8}Optional\u{12}8\n\u{5}array\u{18}\u{1} \u{1}\
+        (\u{b}2\".bulwark.test.class.protocol.ArrayR\u{5}array\"P\n\u{5}Array\u{12}G\n\ndictionary\u{18}\u{1}\
+         \u{3}(\u{b}2'.bulwark.test.class.protocol.DictionaryR\ndictionary\"\u{aa}\u{1}\n\nDictionary\u{12}B\
+        \n\u{3}set\u{18}\u{1} \u{3}(\u{b}20.bulwark.test.class.protocol.Dictionary.SetEntryR\u{3}set\u{1a}X\n\
+        \u{8}SetEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1} \u{1}(\tR\u{3}key\u{12}6\n\u{5}value\u{18}\u{2} \u{1}\
+        (\u{b}2 .bulwark.test.class.protocol.SetR\u{5}value:\u{2}8\u{1}\"\u{8b}\u{1}\n\u{3}Set\u{12}A\n\u{8}\
+        hashable\u{18}\u{1} \u{1}(\u{b}2%.bulwark.test.class.protocol.HashableR\u{8}hashable\u{12}A\n\u{8}se\
+        ndable\u{18}\u{2} \u{1}(\u{b}2%.bulwark.test.class.protocol.SendableR\u{8}sendable\"\n\n\u{8}Hashabl\
+        e\"\n\n\u{8}Sendable\"\n\n\u{8}Duration\"\u{f}\n\rMessageReader\"\u{a0}\u{2}\n\u{5}Outer\u{12};\n\u{4}\
+        type\u{18}\u{1} \u{1}(\u{b}2'.bulwark.test.class.protocol.Outer.TypeR\u{4}type\u{12}>\n\u{5}outer\u{18}\
+        \u{2} \u{1}(\u{b}2(.bulwark.test.class.protocol.Outer.OuterR\u{5}outer\u{12}G\n\u{8}protocol\u{18}\u{3}\
+         \u{1}(\u{e}2+.bulwark.test.class.protocol.Outer.ProtocolR\u{8}protocol\u{1a}\u{14}\n\u{4}Type\u{12}\
+        \u{c}\n\u{1}a\u{18}\u{1} \u{1}(\u{5}R\u{1}a\u{1a}\u{15}\n\u{5}Outer\u{12}\u{c}\n\u{1}a\u{18}\u{1} \u{1}\
+        (\u{5}R\u{1}a\"$\n\u{8}Protocol\u{12}\u{18}\n\u{14}PROTOCOL_UNSPECIFIED\u{10}\u{0}*\u{9e}\u{2}\n\u{4}\
+        Case\u{12}\u{14}\n\u{10}CASE_UNSPECIFIED\u{10}\u{0}\u{12}\n\n\u{6}CASE_1\u{10}\u{1}\u{12}\r\n\tCASE_\
+        SELF\u{10}\u{2}\u{12}\r\n\tCASE_INIT\u{10}\u{3}\u{12}\u{10}\n\u{c}CASE_DEFAULT\u{10}\u{4}\u{12}\r\n\t\
+        CASE_NONE\u{10}\u{5}\u{12}\r\n\tCASE_SOME\u{10}\u{6}\u{12}\u{12}\n\u{e}CASE_RAW_VALUE\u{10}\u{7}\u{12}\
+        \u{15}\n\u{11}CASE_UNRECOGNIZED\u{10}\u{8}\u{12}\u{13}\n\u{f}CASE_HASH_VALUE\u{10}\t\u{12}\r\n\tCASE\
+        _TYPE\u{10}\n\u{12}\u{c}\n\u{8}CASE_NIL\u{10}\u{c}\u{12}\r\n\tCASE_TRUE\u{10}\r\u{12}\u{f}\n\u{b}CAS\
+        E_STORED\u{10}\u{e}\u{12}\u{c}\n\u{8}CASELESS\u{10}\u{f}\u{12}\t\n\u{5}CASE_\u{10}\u{10}\u{12}\u{10}\
+        \n\u{c}CASE_FOO_BAR\u{10}\u{11}2\u{f9}\u{3}\n\tProtocols\u{12}N\n\u{4}init\u{12}\".bulwark.test.clas\
+        s.protocol.Words\u{1a}\".bulwark.test.class.protocol.Words\u{12}P\n\u{4}Self\u{12}\".bulwark.test.cl\
+        ass.protocol.Words\u{1a}\".bulwark.test.class.protocol.Words0\u{1}\u{12}Q\n\u{5}Class\u{12}\".bulwar\
+        k.test.class.protocol.Words\u{1a}\".bulwark.test.class.protocol.Words(\u{1}\u{12}P\n\u{2}In\u{12}\".\
+        bulwark.test.class.protocol.Words\u{1a}\".bulwark.test.class.protocol.Words(\u{1}0\u{1}\u{12}S\n\u{8}\
+        Register\u{12}#.bulwark.test.class.protocol.Result\u{1a}\".bulwark.test.class.protocol.Error\u{12}P\n\
+        \u{3}In_\u{12}\".bulwark.test.class.protocol.Words\u{1a}%.bulwark.test.class.protocol.Durationb\u{6}\
+        proto3
+        """,
+      imports: []
+    )
+  }
+}

@@ -62,6 +62,9 @@ struct Failure: BulwarkProtobuf.ProtobufMessage {
   /// Sent with the status, beside what is echoed.
   var trailers: [MetadataEntry] = []
 
+  /// Sent as the details of the status, if there are any.
+  var details: [BulwarkProtobuf.ProtobufAny] = []
+
   /// The fields that came with the message and that its schema does not know.
   var unknownFields = BulwarkProtobuf.UnknownFields()
 
@@ -196,6 +199,7 @@ extension Interop {
     registry.serverStreaming(InteropMethods.expand, self.expand(_:to:context:))
     registry.bidirectional(InteropMethods.converse, self.converse(_:to:context:))
     registry.unary(InteropMethods.handlerEnd, self.handlerEnd(_:context:))
+    registry.describe("bulwark.interop.Interop", in: BulwarkCore.ProtoFile.interopInterop)
   }
 }
 
@@ -354,10 +358,11 @@ extension Report {
 
 extension Failure {
   fileprivate static var protobufSchema: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("bulwark.interop.Failure", byteCount: 64, [
+    BulwarkProtobuf.MessageSchema("bulwark.interop.Failure", byteCount: 80, [
       BulwarkProtobuf.FieldSchema(1, "code", .int32, at: 24),
       BulwarkProtobuf.FieldSchema(2, "message", .string, at: 32),
       BulwarkProtobuf.FieldSchema(3, "trailers", .message(4), .repeated, at: 48),
+      BulwarkProtobuf.FieldSchema(4, "details", .imported(BulwarkProtobuf.ProtobufAny.protobufLayout), .repeated, at: 64),
     ])
   }
 
@@ -367,6 +372,7 @@ extension Failure {
     self.code = source.scalar(at: 24)
     self.message = source.string(at: 32)
     self.trailers = try source.messages(at: 48)
+    self.details = try source.messages(at: 64)
     self.unknownFields = source.unknownFields
   }
 
@@ -374,6 +380,7 @@ extension Failure {
     target.scalar(self.code, at: 24)
     target.string(self.message, at: 32)
     target.messages(self.trailers, at: 48)
+    target.messages(self.details, at: 64)
     target.unknownFields(self.unknownFields)
   }
 }
@@ -504,3 +511,45 @@ private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   HandlerEndRequest.protobufSchema,
   HandlerEndResponse.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `interop/interop.proto`, as protoc describes it.
+  static var interopInterop: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "interop/interop.proto",
+      descriptor: """
+        \n\u{15}interop/interop.proto\u{12}\u{f}bulwark.interop\u{1a}\u{19}google/protobuf/any.proto\"\u{a9}\
+        \u{1}\n\u{b}EchoRequest\u{12}\u{18}\n\u{7}payload\u{18}\u{1} \u{1}(\u{c}R\u{7}payload\u{12}\u{19}\n\u{8}\
+        delay_ms\u{18}\u{2} \u{1}(\rR\u{7}delayMs\u{12}2\n\u{7}failure\u{18}\u{3} \u{1}(\u{b}2\u{18}.bulwark\
+        .interop.FailureR\u{7}failure\u{12}\u{10}\n\u{3}key\u{18}\u{4} \u{1}(\tR\u{3}key\u{12}\u{1f}\n\u{b}w\
+        ant_report\u{18}\u{5} \u{1}(\u{8}R\nwantReport\"Y\n\u{c}EchoResponse\u{12}\u{18}\n\u{7}payload\u{18}\
+        \u{1} \u{1}(\u{c}R\u{7}payload\u{12}/\n\u{6}report\u{18}\u{2} \u{1}(\u{b}2\u{17}.bulwark.interop.Rep\
+        ortR\u{6}report\"V\n\u{6}Report\u{12}2\n\u{15}deadline_remaining_ms\u{18}\u{1} \u{1}(\u{4}R\u{13}dea\
+        dlineRemainingMs\u{12}\u{18}\n\u{7}attempt\u{18}\u{2} \u{1}(\rR\u{7}attempt\"\u{a3}\u{1}\n\u{7}Failu\
+        re\u{12}\u{12}\n\u{4}code\u{18}\u{1} \u{1}(\u{5}R\u{4}code\u{12}\u{18}\n\u{7}message\u{18}\u{2} \u{1}\
+        (\tR\u{7}message\u{12}:\n\u{8}trailers\u{18}\u{3} \u{3}(\u{b}2\u{1e}.bulwark.interop.MetadataEntryR\u{8}\
+        trailers\u{12}.\n\u{7}details\u{18}\u{4} \u{3}(\u{b}2\u{14}.google.protobuf.AnyR\u{7}details\"9\n\rM\
+        etadataEntry\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\u{14}\n\u{5}value\u{18}\u{2}\
+         \u{1}(\u{c}R\u{5}value\"R\n\u{f}CollectResponse\u{12}\u{1a}\n\u{8}messages\u{18}\u{1} \u{1}(\rR\u{8}\
+        messages\u{12}#\n\rpayload_bytes\u{18}\u{2} \u{1}(\u{4}R\u{c}payloadBytes\"\u{86}\u{1}\n\rExpandRequ\
+        est\u{12}\u{14}\n\u{5}sizes\u{18}\u{1} \u{3}(\rR\u{5}sizes\u{12}\u{19}\n\u{8}delay_ms\u{18}\u{2} \u{1}\
+        (\rR\u{7}delayMs\u{12}2\n\u{7}failure\u{18}\u{3} \u{1}(\u{b}2\u{18}.bulwark.interop.FailureR\u{7}fai\
+        lure\u{12}\u{10}\n\u{3}key\u{18}\u{4} \u{1}(\tR\u{3}key\"%\n\u{11}HandlerEndRequest\u{12}\u{10}\n\u{3}\
+        key\u{18}\u{1} \u{1}(\tR\u{3}key\"\u{90}\u{1}\n\u{12}HandlerEndResponse\u{12}9\n\u{3}end\u{18}\u{1} \
+        \u{1}(\u{e}2'.bulwark.interop.HandlerEndResponse.EndR\u{3}end\"?\n\u{3}End\u{12}\u{13}\n\u{f}END_UNS\
+        PECIFIED\u{10}\u{0}\u{12}\u{10}\n\u{c}END_RETURNED\u{10}\u{1}\u{12}\u{11}\n\rEND_CANCELLED\u{10}\u{2}\
+        2\u{8a}\u{3}\n\u{7}Interop\u{12}C\n\u{4}Echo\u{12}\u{1c}.bulwark.interop.EchoRequest\u{1a}\u{1d}.bul\
+        wark.interop.EchoResponse\u{12}K\n\u{7}Collect\u{12}\u{1c}.bulwark.interop.EchoRequest\u{1a} .bulwar\
+        k.interop.CollectResponse(\u{1}\u{12}I\n\u{6}Expand\u{12}\u{1e}.bulwark.interop.ExpandRequest\u{1a}\u{1d}\
+        .bulwark.interop.EchoResponse0\u{1}\u{12}K\n\u{8}Converse\u{12}\u{1c}.bulwark.interop.EchoRequest\u{1a}\
+        \u{1d}.bulwark.interop.EchoResponse(\u{1}0\u{1}\u{12}U\n\nHandlerEnd\u{12}\".bulwark.interop.Handler\
+        EndRequest\u{1a}#.bulwark.interop.HandlerEndResponseb\u{6}proto3
+        """,
+      imports: [
+        BulwarkCore.ProtoFile.googleProtobufAny,
+      ]
+    )
+  }
+}

@@ -135,6 +135,11 @@ extension Failure {
         metadata.add(String(decoding: trailer.value, as: UTF8.self), for: trailer.name)
       }
     }
-    throw RPCError(code: StatusCode(wireValue: Int(self.code)), message: self.message, metadata: metadata)
+    throw RPCError(
+      code: StatusCode(wireValue: Int(self.code)),
+      message: self.message,
+      details: self.details,
+      metadata: metadata
+    )
   }
 }

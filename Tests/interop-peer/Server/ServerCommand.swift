@@ -31,6 +31,8 @@ struct ServerCommand: AsyncParsableCommand {
       configuration: configuration
     ) {
       InteropService()
+      HealthService()
+      ReflectionService()
     }
     let group = ServiceGroup(
       services: [server],

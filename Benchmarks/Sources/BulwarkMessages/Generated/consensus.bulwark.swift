@@ -704,6 +704,7 @@ extension ConsensusService {
     registry.bidirectional(ConsensusServiceMethods.streamVotes, self.streamVotes(_:to:context:))
     registry.serverStreaming(ConsensusServiceMethods.syncBlocks, self.syncBlocks(_:to:context:))
     registry.serverStreaming(ConsensusServiceMethods.subscribeEvents, self.subscribeEvents(_:to:context:))
+    registry.describe("consensus.v1.ConsensusService", in: BulwarkCore.ProtoFile.consensusV1Consensus)
   }
 }
 
@@ -2030,3 +2031,360 @@ private let protobufSchemas = BulwarkProtobuf.SchemaTable([
   ConsensusEvent.protobufSchema,
   ConsensusEvent.RoundTimeout.protobufSchema,
 ])
+
+// MARK: - Descriptor
+
+extension BulwarkCore.ProtoFile {
+  /// `consensus/v1/consensus.proto`, as protoc describes it.
+  public static var consensusV1Consensus: BulwarkCore.ProtoFile {
+    BulwarkCore.ProtoFile(
+      "consensus/v1/consensus.proto",
+      descriptor: """
+        \n\u{1c}consensus/v1/consensus.proto\u{12}\u{c}consensus.v1\u{1a}\u{14}bulwark/policy.proto\"<\n\u{7}\
+        BlockId\u{12}\u{12}\n\u{4}hash\u{18}\u{1} \u{1}(\u{c}R\u{4}hash\u{12}\u{1d}\n\npart_total\u{18}\u{2}\
+         \u{1}(\rR\tpartTotal\"\u{ae}\u{1}\n\tValidator\u{12}\u{18}\n\u{7}address\u{18}\u{1} \u{1}(\u{c}R\u{7}\
+        address\u{12}\u{1d}\n\npublic_key\u{18}\u{2} \u{1}(\u{c}R\tpublicKey\u{12}!\n\u{c}voting_power\u{18}\
+        \u{3} \u{1}(\u{4}R\u{b}votingPower\u{12}+\n\u{11}proposer_priority\u{18}\u{4} \u{1}(\u{12}R\u{10}pro\
+        poserPriority\u{12}\u{18}\n\u{7}moniker\u{18}\u{5} \u{1}(\tR\u{7}moniker\"\u{87}\u{2}\n\u{4}Vote\u{12}\
+        *\n\u{4}type\u{18}\u{1} \u{1}(\u{e}2\u{16}.consensus.v1.VoteTypeR\u{4}type\u{12}\u{16}\n\u{6}height\u{18}\
+        \u{2} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{3} \u{1}(\rR\u{5}round\u{12}\u{1d}\n\n\
+        block_hash\u{18}\u{4} \u{1}(\u{c}R\tblockHash\u{12}'\n\u{f}validator_index\u{18}\u{5} \u{1}(\rR\u{e}\
+        validatorIndex\u{12}!\n\u{c}timestamp_ns\u{18}\u{6} \u{1}(\u{6}R\u{b}timestampNs\u{12}\u{1c}\n\tsign\
+        ature\u{18}\u{7} \u{1}(\u{c}R\tsignature\u{12}\u{1c}\n\textension\u{18}\u{8} \u{1}(\u{c}R\textension\
+        \"\u{b6}\u{2}\n\u{b}BlockHeader\u{12}\u{19}\n\u{8}chain_id\u{18}\u{1} \u{1}(\tR\u{7}chainId\u{12}\u{16}\
+        \n\u{6}height\u{18}\u{2} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{3} \u{1}(\rR\u{5}ro\
+        und\u{12}!\n\u{c}timestamp_ns\u{18}\u{4} \u{1}(\u{6}R\u{b}timestampNs\u{12}-\n\u{6}parent\u{18}\u{5}\
+         \u{1}(\u{b}2\u{15}.consensus.v1.BlockIdR\u{6}parent\u{12}\u{19}\n\u{8}txs_root\u{18}\u{6} \u{1}(\u{c}\
+        R\u{7}txsRoot\u{12}\u{1d}\n\nstate_root\u{18}\u{7} \u{1}(\u{c}R\tstateRoot\u{12}'\n\u{f}validators_h\
+        ash\u{18}\u{8} \u{1}(\u{c}R\u{e}validatorsHash\u{12})\n\u{10}proposer_address\u{18}\t \u{1}(\u{c}R\u{f}\
+        proposerAddress\"\u{e9}\u{1}\n\u{11}CommitCertificate\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}\
+        R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{2} \u{1}(\rR\u{5}round\u{12}0\n\u{8}block_id\u{18}\u{3}\
+         \u{1}(\u{b}2\u{15}.consensus.v1.BlockIdR\u{7}blockId\u{12}#\n\rsigner_bitmap\u{18}\u{4} \u{1}(\u{c}\
+        R\u{c}signerBitmap\u{12}\u{1e}\n\nsignatures\u{18}\u{5} \u{3}(\u{c}R\nsignatures\u{12}/\n\u{13}aggre\
+        gate_signature\u{18}\u{6} \u{1}(\u{c}R\u{12}aggregateSignature\"\u{c2}\u{1}\n\u{5}Block\u{12}1\n\u{6}\
+        header\u{18}\u{1} \u{1}(\u{b}2\u{19}.consensus.v1.BlockHeaderR\u{6}header\u{12}\u{10}\n\u{3}txs\u{18}\
+        \u{2} \u{3}(\u{c}R\u{3}txs\u{12}@\n\u{b}last_commit\u{18}\u{3} \u{1}(\u{b}2\u{1f}.consensus.v1.Commi\
+        tCertificateR\nlastCommit\u{12}2\n\u{8}evidence\u{18}\u{4} \u{3}(\u{b}2\u{16}.consensus.v1.EvidenceR\
+        \u{8}evidence\"\u{fa}\u{2}\n\u{8}Evidence\u{12}M\n\u{e}duplicate_vote\u{18}\u{1} \u{1}(\u{b}2$.conse\
+        nsus.v1.Evidence.DuplicateVoteH\u{0}R\rduplicateVote\u{12}S\n\u{10}invalid_proposal\u{18}\u{2} \u{1}\
+        (\u{b}2&.consensus.v1.Evidence.InvalidProposalH\u{0}R\u{f}invalidProposal\u{1a}e\n\rDuplicateVote\u{12}\
+        (\n\u{5}first\u{18}\u{1} \u{1}(\u{b}2\u{12}.consensus.v1.VoteR\u{5}first\u{12}*\n\u{6}second\u{18}\u{2}\
+         \u{1}(\u{b}2\u{12}.consensus.v1.VoteR\u{6}second\u{1a}[\n\u{f}InvalidProposal\u{12}0\n\u{8}block_id\
+        \u{18}\u{1} \u{1}(\u{b}2\u{15}.consensus.v1.BlockIdR\u{7}blockId\u{12}\u{16}\n\u{6}reason\u{18}\u{2}\
+         \u{1}(\tR\u{6}reasonB\u{6}\n\u{4}kind\"\u{88}\u{2}\n\u{18}RegisterValidatorRequest\u{12}5\n\tvalida\
+        tor\u{18}\u{1} \u{1}(\u{b}2\u{17}.consensus.v1.ValidatorR\tvalidator\u{12}.\n\u{13}proof_of_possessi\
+        on\u{18}\u{2} \u{1}(\u{c}R\u{11}proofOfPossession\u{12}J\n\u{6}labels\u{18}\u{3} \u{3}(\u{b}22.conse\
+        nsus.v1.RegisterValidatorRequest.LabelsEntryR\u{6}labels\u{1a}9\n\u{b}LabelsEntry\u{12}\u{10}\n\u{3}\
+        key\u{18}\u{1} \u{1}(\tR\u{3}key\u{12}\u{14}\n\u{5}value\u{18}\u{2} \u{1}(\tR\u{5}value:\u{2}8\u{1}\"\
+        q\n\u{19}RegisterValidatorResponse\u{12}'\n\u{f}validator_index\u{18}\u{1} \u{1}(\rR\u{e}validatorIn\
+        dex\u{12}+\n\u{11}activation_height\u{18}\u{2} \u{1}(\u{4}R\u{10}activationHeight\"l\n\u{16}GetValid\
+        atorSetRequest\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}\u{1b}\n\tpage_size\u{18}\
+        \u{2} \u{1}(\rR\u{8}pageSize\u{12}\u{1d}\n\npage_token\u{18}\u{3} \u{1}(\tR\tpageToken\"\u{92}\u{1}\n\
+        \u{17}GetValidatorSetResponse\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}7\n\n\
+        validators\u{18}\u{2} \u{3}(\u{b}2\u{17}.consensus.v1.ValidatorR\nvalidators\u{12}&\n\u{f}next_page_\
+        token\u{18}\u{3} \u{1}(\tR\rnextPageToken\"U\n\u{10}GetDutiesRequest\u{12}\u{14}\n\u{5}epoch\u{18}\u{1}\
+         \u{1}(\u{4}R\u{5}epoch\u{12}+\n\u{11}validator_indices\u{18}\u{2} \u{3}(\rR\u{10}validatorIndices\"\
+        \u{8a}\u{2}\n\u{11}GetDutiesResponse\u{12}<\n\u{6}duties\u{18}\u{1} \u{3}(\u{b}2$.consensus.v1.GetDu\
+        tiesResponse.DutyR\u{6}duties\u{12}%\n\u{e}dependent_root\u{18}\u{2} \u{1}(\u{c}R\rdependentRoot\u{1a}\
+        \u{8f}\u{1}\n\u{4}Duty\u{12}'\n\u{f}validator_index\u{18}\u{1} \u{1}(\rR\u{e}validatorIndex\u{12}\u{16}\
+        \n\u{6}height\u{18}\u{2} \u{1}(\u{4}R\u{6}height\u{12}\u{1f}\n\u{b}is_proposer\u{18}\u{3} \u{1}(\u{8}\
+        R\nisProposer\u{12}%\n\u{e}attest_heights\u{18}\u{4} \u{3}(\u{4}R\rattestHeights\";\n\u{11}SubmitVot\
+        eRequest\u{12}&\n\u{4}vote\u{18}\u{1} \u{1}(\u{b}2\u{12}.consensus.v1.VoteR\u{4}vote\"m\n\u{12}Submi\
+        tVoteResponse\u{12}\u{1a}\n\u{8}accepted\u{18}\u{1} \u{1}(\u{8}R\u{8}accepted\u{12}\u{1c}\n\tduplica\
+        te\u{18}\u{2} \u{1}(\u{8}R\tduplicate\u{12}\u{1d}\n\npower_seen\u{18}\u{3} \u{1}(\u{4}R\tpowerSeen\"\
+        \u{12}\n\u{10}GetStatusRequest\"\u{9d}\u{2}\n\u{11}GetStatusResponse\u{12}\u{16}\n\u{6}height\u{18}\u{1}\
+         \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{2} \u{1}(\rR\u{5}round\u{12}&\n\u{f}last_bl\
+        ock_hash\u{18}\u{3} \u{1}(\u{c}R\rlastBlockHash\u{12}\u{18}\n\u{7}syncing\u{18}\u{4} \u{1}(\u{8}R\u{7}\
+        syncing\u{12}W\n\u{e}power_by_round\u{18}\u{5} \u{3}(\u{b}21.consensus.v1.GetStatusResponse.PowerByR\
+        oundEntryR\u{c}powerByRound\u{1a}?\n\u{11}PowerByRoundEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1} \u{1}(\r\
+        R\u{3}key\u{12}\u{14}\n\u{5}value\u{18}\u{2} \u{1}(\u{4}R\u{5}value:\u{2}8\u{1}\"{\n\u{13}ProposeBlo\
+        ckRequest\u{12})\n\u{5}block\u{18}\u{1} \u{1}(\u{b}2\u{13}.consensus.v1.BlockR\u{5}block\u{12}\u{1b}\
+        \n\tpol_round\u{18}\u{2} \u{1}(\u{11}R\u{8}polRound\u{12}\u{1c}\n\tsignature\u{18}\u{3} \u{1}(\u{c}R\
+        \tsignature\"\u{91}\u{1}\n\u{14}ProposeBlockResponse\u{12}0\n\u{8}block_id\u{18}\u{1} \u{1}(\u{b}2\u{15}\
+        .consensus.v1.BlockIdR\u{7}blockId\u{12}/\n\u{7}verdict\u{18}\u{2} \u{1}(\u{e}2\u{15}.consensus.v1.V\
+        erdictR\u{7}verdict\u{12}\u{16}\n\u{6}reason\u{18}\u{3} \u{1}(\tR\u{6}reason\"B\n\u{12}GetProposalRe\
+        quest\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{2}\
+         \u{1}(\rR\u{5}round\"T\n\u{13}GetProposalResponse\u{12}=\n\u{8}proposal\u{18}\u{1} \u{1}(\u{b}2!.co\
+        nsensus.v1.ProposeBlockRequestR\u{8}proposal\"\u{8f}\u{1}\n\tBlockPart\u{12}\u{16}\n\u{6}height\u{18}\
+        \u{1} \u{1}(\u{4}R\u{6}height\u{12}\u{14}\n\u{5}round\u{18}\u{2} \u{1}(\rR\u{5}round\u{12}\u{14}\n\u{5}\
+        index\u{18}\u{3} \u{1}(\rR\u{5}index\u{12}\u{14}\n\u{5}total\u{18}\u{4} \u{1}(\rR\u{5}total\u{12}\u{12}\
+        \n\u{4}data\u{18}\u{5} \u{1}(\u{c}R\u{4}data\u{12}\u{14}\n\u{5}proof\u{18}\u{6} \u{3}(\u{c}R\u{5}pro\
+        of\"\u{83}\u{1}\n\u{12}VerifyBlockRequest\u{12})\n\u{5}block\u{18}\u{1} \u{1}(\u{b}2\u{13}.consensus\
+        .v1.BlockR\u{5}block\u{12}%\n\u{e}full_execution\u{18}\u{2} \u{1}(\u{8}R\rfullExecution\u{12}\u{1b}\n\
+        \tbudget_ms\u{18}\u{3} \u{1}(\rR\u{8}budgetMs\"\u{bf}\u{1}\n\u{13}VerifyBlockResponse\u{12}/\n\u{7}v\
+        erdict\u{18}\u{1} \u{1}(\u{e}2\u{15}.consensus.v1.VerdictR\u{7}verdict\u{12}\u{16}\n\u{6}reason\u{18}\
+        \u{2} \u{1}(\tR\u{6}reason\u{12}\u{1d}\n\nstate_root\u{18}\u{3} \u{1}(\u{c}R\tstateRoot\u{12}\u{19}\n\
+        \u{8}gas_used\u{18}\u{4} \u{1}(\u{4}R\u{7}gasUsed\u{12}%\n\u{e}verify_seconds\u{18}\u{5} \u{1}(\u{1}\
+        R\rverifySeconds\"\u{87}\u{1}\n\u{13}VerifyCommitRequest\u{12}7\n\u{6}commit\u{18}\u{1} \u{1}(\u{b}2\
+        \u{1f}.consensus.v1.CommitCertificateR\u{6}commit\u{12}7\n\nvalidators\u{18}\u{2} \u{3}(\u{b}2\u{17}\
+        .consensus.v1.ValidatorR\nvalidators\"\u{8b}\u{1}\n\u{14}VerifyCommitResponse\u{12}/\n\u{7}verdict\u{18}\
+        \u{1} \u{1}(\u{e}2\u{15}.consensus.v1.VerdictR\u{7}verdict\u{12}!\n\u{c}signed_power\u{18}\u{2} \u{1}\
+        (\u{4}R\u{b}signedPower\u{12}\u{1f}\n\u{b}bad_signers\u{18}\u{3} \u{3}(\rR\nbadSigners\"Q\n\tVoteBat\
+        ch\u{12}\u{1a}\n\u{8}sequence\u{18}\u{1} \u{1}(\u{4}R\u{8}sequence\u{12}(\n\u{5}votes\u{18}\u{2} \u{3}\
+        (\u{b}2\u{12}.consensus.v1.VoteR\u{5}votes\"u\n\u{7}VoteAck\u{12}\u{1a}\n\u{8}sequence\u{18}\u{1} \u{1}\
+        (\u{4}R\u{8}sequence\u{12}\u{1a}\n\u{8}accepted\u{18}\u{2} \u{1}(\rR\u{8}accepted\u{12}\u{1a}\n\u{8}\
+        rejected\u{18}\u{3} \u{1}(\rR\u{8}rejected\u{12}\u{16}\n\u{6}credit\u{18}\u{4} \u{1}(\rR\u{6}credit\"\
+        }\n\u{11}SyncBlocksRequest\u{12}\u{1f}\n\u{b}from_height\u{18}\u{1} \u{1}(\u{4}R\nfromHeight\u{12}\u{1b}\
+        \n\tto_height\u{18}\u{2} \u{1}(\u{4}R\u{8}toHeight\u{12}*\n\u{11}max_message_bytes\u{18}\u{3} \u{1}(\
+        \rR\u{f}maxMessageBytes\"b\n\u{12}SyncBlocksResponse\u{12}+\n\u{6}blocks\u{18}\u{1} \u{3}(\u{b}2\u{13}\
+        .consensus.v1.BlockR\u{6}blocks\u{12}\u{1f}\n\u{b}next_height\u{18}\u{2} \u{1}(\u{4}R\nnextHeight\"v\
+        \n\u{16}SubscribeEventsRequest\u{12}5\n\nvote_types\u{18}\u{1} \u{3}(\u{e}2\u{16}.consensus.v1.VoteT\
+        ypeR\tvoteTypes\u{12}%\n\u{e}include_blocks\u{18}\u{2} \u{1}(\u{8}R\rincludeBlocks\"\u{c8}\u{2}\n\u{e}\
+        ConsensusEvent\u{12}\u{16}\n\u{6}height\u{18}\u{1} \u{1}(\u{4}R\u{6}height\u{12}(\n\u{4}vote\u{18}\u{2}\
+         \u{1}(\u{b}2\u{12}.consensus.v1.VoteH\u{0}R\u{4}vote\u{12}4\n\tnew_block\u{18}\u{3} \u{1}(\u{b}2\u{15}\
+        .consensus.v1.BlockIdH\u{0}R\u{8}newBlock\u{12}4\n\u{8}evidence\u{18}\u{4} \u{1}(\u{b}2\u{16}.consen\
+        sus.v1.EvidenceH\u{0}R\u{8}evidence\u{12}E\n\u{7}timeout\u{18}\u{5} \u{1}(\u{b}2).consensus.v1.Conse\
+        nsusEvent.RoundTimeoutH\u{0}R\u{7}timeout\u{1a}8\n\u{c}RoundTimeout\u{12}\u{14}\n\u{5}round\u{18}\u{1}\
+         \u{1}(\rR\u{5}round\u{12}\u{12}\n\u{4}step\u{18}\u{2} \u{1}(\tR\u{4}stepB\u{7}\n\u{5}event*U\n\u{8}\
+        VoteType\u{12}\u{19}\n\u{15}VOTE_TYPE_UNSPECIFIED\u{10}\u{0}\u{12}\u{15}\n\u{11}VOTE_TYPE_PREVOTE\u{10}\
+        \u{1}\u{12}\u{17}\n\u{13}VOTE_TYPE_PRECOMMIT\u{10}\u{2}*J\n\u{7}Verdict\u{12}\u{17}\n\u{13}VERDICT_U\
+        NSPECIFIED\u{10}\u{0}\u{12}\u{12}\n\u{e}VERDICT_ACCEPT\u{10}\u{1}\u{12}\u{12}\n\u{e}VERDICT_REJECT\u{10}\
+        \u{2}2\u{c2}\u{c}\n\u{10}ConsensusService\u{12}\u{9a}\u{1}\n\u{11}RegisterValidator\u{12}&.consensus\
+        .v1.RegisterValidatorRequest\u{1a}'.consensus.v1.RegisterValidatorResponse\"4\u{90}\u{2}\u{2}\u{da}\u{d8}\
+        \u{18}-*\u{2}\u{8}\u{3}B'\t333333\u{d3}?\u{10}\n\u{1a}\u{3}10sB\u{3}30sP\u{1}\u{82}\u{1}\rvalidator_\
+        rpc\u{12}}\n\u{f}GetValidatorSet\u{12}$.consensus.v1.GetValidatorSetRequest\u{1a}%.consensus.v1.GetV\
+        alidatorSetResponse\"\u{1d}\u{90}\u{2}\u{1}\u{da}\u{d8}\u{18}\u{16}*\u{2}\u{8}\u{3}B\u{10}\u{82}\u{1}\
+        \rvalidator_rpc\u{12}k\n\tGetDuties\u{12}\u{1e}.consensus.v1.GetDutiesRequest\u{1a}\u{1f}.consensus.\
+        v1.GetDutiesResponse\"\u{1d}\u{90}\u{2}\u{1}\u{da}\u{d8}\u{18}\u{16}*\u{2}\u{8}\u{3}B\u{10}\u{82}\u{1}\
+        \rvalidator_rpc\u{12}n\n\nSubmitVote\u{12}\u{1f}.consensus.v1.SubmitVoteRequest\u{1a} .consensus.v1.\
+        SubmitVoteResponse\"\u{1d}\u{90}\u{2}\u{2}\u{da}\u{d8}\u{18}\u{16}*\u{2}\u{8}\u{3}B\u{10}\u{82}\u{1}\
+        \rvalidator_rpc\u{12}k\n\tGetStatus\u{12}\u{1e}.consensus.v1.GetStatusRequest\u{1a}\u{1f}.consensus.\
+        v1.GetStatusResponse\"\u{1d}\u{90}\u{2}\u{1}\u{da}\u{d8}\u{18}\u{16}*\u{2}\u{8}\u{3}B\u{10}\u{82}\u{1}\
+        \rvalidator_rpc\u{12}\u{82}\u{1}\n\u{c}ProposeBlock\u{12}!.consensus.v1.ProposeBlockRequest\u{1a}\".\
+        consensus.v1.ProposeBlockResponse\"+\u{90}\u{2}\u{2}\u{da}\u{d8}\u{18}$*\u{2}\u{8}\u{3}J\u{1c}\t\u{0}\
+        \u{0}\u{0}\u{0}\u{0}\u{0}$@\u{10}d*\u{f}block_proposalsX\u{2}\u{12}r\n\u{b}GetProposal\u{12} .consen\
+        sus.v1.GetProposalRequest\u{1a}!.consensus.v1.GetProposalResponse\"\u{1e}\u{90}\u{2}\u{1}\u{da}\u{d8}\
+        \u{18}\u{17}*\u{2}\u{8}\u{3}J\u{11}*\u{f}block_proposals\u{12}l\n\u{10}UploadBlockParts\u{12}\u{17}.\
+        consensus.v1.BlockPart\u{1a}\".consensus.v1.ProposeBlockResponse\"\u{19}\u{da}\u{d8}\u{18}\u{15}J\u{11}\
+        *\u{f}block_proposalsX\u{2}(\u{1}\u{12}w\n\u{b}VerifyBlock\u{12} .consensus.v1.VerifyBlockRequest\u{1a}\
+        !.consensus.v1.VerifyBlockResponse\"#\u{90}\u{2}\u{1}\u{da}\u{d8}\u{18}\u{1c}R\u{18}\u{8}2\u{10}\u{14}\
+        :\u{12}block_verificationX\u{2}\u{12}v\n\u{c}VerifyCommit\u{12}!.consensus.v1.VerifyCommitRequest\u{1a}\
+        \".consensus.v1.VerifyCommitResponse\"\u{1f}\u{90}\u{2}\u{1}\u{da}\u{d8}\u{18}\u{18}R\u{14}:\u{12}bl\
+        ock_verificationX\u{2}\u{12}f\n\u{b}StreamVotes\u{12}\u{17}.consensus.v1.VoteBatch\u{1a}\u{15}.conse\
+        nsus.v1.VoteAck\"#\u{da}\u{d8}\u{18}\u{1f}\"\u{2}5mR\u{19}\u{8}\u{10}\u{10}\u{0}:\u{11}consensus_str\
+        eamsH\u{2}(\u{1}0\u{1}\u{12}s\n\nSyncBlocks\u{12}\u{1f}.consensus.v1.SyncBlocksRequest\u{1a} .consen\
+        sus.v1.SyncBlocksResponse\" \u{90}\u{2}\u{1}\u{da}\u{d8}\u{18}\u{19}\"\u{2}5mR\u{13}:\u{11}consensus\
+        _streams0\u{1}\u{12}y\n\u{f}SubscribeEvents\u{12}$.consensus.v1.SubscribeEventsRequest\u{1a}\u{1c}.c\
+        onsensus.v1.ConsensusEvent\" \u{90}\u{2}\u{1}\u{da}\u{d8}\u{18}\u{19}\"\u{2}5mR\u{13}:\u{11}consensu\
+        s_streams0\u{1}\u{1a}\u{18}\u{da}\u{d8}\u{18}\u{14}:\u{12}\t\u{9a}\u{99}\u{99}\u{99}\u{99}\u{99}\u{b9}\
+        ?\u{11}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{14}@B&Z$example.com/consensus/v1;consensusv1b\u{6}proto3
+        """,
+      imports: [
+        BulwarkCore.ProtoFile(
+          "bulwark/policy.proto",
+          descriptor: """
+            \n\u{14}bulwark/policy.proto\u{12}\u{7}bulwark\u{1a} google/protobuf/descriptor.proto\"\u{9c}\u{4}\n\
+            \u{c}MethodPolicy\u{12}\u{18}\n\u{7}timeout\u{18}\u{1} \u{1}(\tR\u{7}timeout\u{12}'\n\u{f}attempt_ti\
+            meout\u{18}\u{2} \u{1}(\tR\u{e}attemptTimeout\u{12}$\n\u{e}wait_for_ready\u{18}\u{3} \u{1}(\u{8}R\u{c}\
+            waitForReady\u{12}!\n\u{c}idle_timeout\u{18}\u{4} \u{1}(\tR\u{b}idleTimeout\u{12}*\n\u{5}retry\u{18}\
+            \u{5} \u{1}(\u{b}2\u{14}.bulwark.RetryPolicyR\u{5}retry\u{12}0\n\u{7}hedging\u{18}\u{6} \u{1}(\u{b}2\
+            \u{16}.bulwark.HedgingPolicyR\u{7}hedging\u{12}=\n\u{c}retry_budget\u{18}\u{7} \u{1}(\u{b}2\u{1a}.bu\
+            lwark.RetryBudgetPolicyR\u{b}retryBudget\u{12}F\n\u{f}circuit_breaker\u{18}\u{8} \u{1}(\u{b}2\u{1d}.\
+            bulwark.CircuitBreakerPolicyR\u{e}circuitBreaker\u{12}7\n\nrate_limit\u{18}\t \u{1}(\u{b}2\u{18}.bul\
+            wark.RateLimitPolicyR\trateLimit\u{12}3\n\u{8}bulkhead\u{18}\n \u{1}(\u{b}2\u{17}.bulwark.BulkheadPo\
+            licyR\u{8}bulkhead\u{12}-\n\u{8}executor\u{18}\u{b} \u{1}(\u{e}2\u{11}.bulwark.ExecutorR\u{8}executo\
+            r\"\u{b8}\u{2}\n\u{b}RetryPolicy\u{12})\n\u{10}maximum_attempts\u{18}\u{1} \u{1}(\rR\u{f}maximumAtte\
+            mpts\u{12}'\n\u{f}initial_backoff\u{18}\u{2} \u{1}(\tR\u{e}initialBackoff\u{12}'\n\u{f}maximum_backo\
+            ff\u{18}\u{3} \u{1}(\tR\u{e}maximumBackoff\u{12}-\n\u{12}backoff_multiplier\u{18}\u{4} \u{1}(\u{1}R\u{11}\
+            backoffMultiplier\u{12}\u{16}\n\u{6}jitter\u{18}\u{5} \u{1}(\u{1}R\u{6}jitter\u{12}<\n\u{f}retryable\
+            _codes\u{18}\u{6} \u{3}(\u{e}2\u{13}.bulwark.StatusCodeR\u{e}retryableCodes\u{12}'\n\u{4}mode\u{18}\u{7}\
+             \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\"\u{b6}\u{1}\n\rHedgingPolicy\u{12})\n\u{10}maximum\
+            _attempts\u{18}\u{1} \u{1}(\rR\u{f}maximumAttempts\u{12}\u{14}\n\u{5}delay\u{18}\u{2} \u{1}(\tR\u{5}\
+            delay\u{12};\n\u{f}non_fatal_codes\u{18}\u{3} \u{3}(\u{e}2\u{13}.bulwark.StatusCodeR\rnonFatalCodes\u{12}\
+            '\n\u{4}mode\u{18}\u{4} \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\"\u{b7}\u{1}\n\u{11}RetryBud\
+            getPolicy\u{12}\u{14}\n\u{5}ratio\u{18}\u{1} \u{1}(\u{1}R\u{5}ratio\u{12},\n\u{12}minimum_per_second\
+            \u{18}\u{2} \u{1}(\u{1}R\u{10}minimumPerSecond\u{12}\u{16}\n\u{6}window\u{18}\u{3} \u{1}(\tR\u{6}win\
+            dow\u{12}%\n\u{e}maximum_tokens\u{18}\u{4} \u{1}(\rR\rmaximumTokens\u{12}\u{1f}\n\u{b}token_ratio\u{18}\
+            \u{5} \u{1}(\u{1}R\ntokenRatio\"\u{e0}\u{6}\n\u{14}CircuitBreakerPolicy\u{12}+\n\u{11}failure_thresh\
+            old\u{18}\u{1} \u{1}(\u{1}R\u{10}failureThreshold\u{12}#\n\rminimum_calls\u{18}\u{2} \u{1}(\rR\u{c}m\
+            inimumCalls\u{12}\u{16}\n\u{6}window\u{18}\u{3} \u{1}(\tR\u{6}window\u{12}\u{18}\n\u{7}buckets\u{18}\
+            \u{4} \u{1}(\rR\u{7}buckets\u{12}1\n\u{14}consecutive_failures\u{18}\u{5} \u{1}(\rR\u{13}consecutive\
+            Failures\u{12}.\n\u{13}slow_call_threshold\u{18}\u{6} \u{1}(\tR\u{11}slowCallThreshold\u{12}7\n\u{18}\
+            slow_call_rate_threshold\u{18}\u{7} \u{1}(\u{1}R\u{15}slowCallRateThreshold\u{12}%\n\u{e}break_durat\
+            ion\u{18}\u{8} \u{1}(\tR\rbreakDuration\u{12}4\n\u{16}maximum_break_duration\u{18}\t \u{1}(\tR\u{14}\
+            maximumBreakDuration\u{12}+\n\u{11}success_threshold\u{18}\n \u{1}(\rR\u{10}successThreshold\u{12}\u{1f}\
+            \n\u{b}probe_limit\u{18}\u{b} \u{1}(\rR\nprobeLimit\u{12}+\n\u{11}concurrent_probes\u{18}\u{c} \u{1}\
+            (\rR\u{10}concurrentProbes\u{12}\u{1f}\n\u{b}probe_lease\u{18}\r \u{1}(\tR\nprobeLease\u{12}\u{1a}\n\
+            \u{8}recovery\u{18}\u{e} \u{1}(\tR\u{8}recovery\u{12}8\n\rfailure_codes\u{18}\u{f} \u{3}(\u{e}2\u{13}\
+            .bulwark.StatusCodeR\u{c}failureCodes\u{12}\u{1f}\n\u{b}fair_budget\u{18}\u{15} \u{1}(\tR\nfairBudge\
+            t\u{12}\u{12}\n\u{4}name\u{18}\u{10} \u{1}(\tR\u{4}name\u{12}'\n\u{4}mode\u{18}\u{11} \u{1}(\u{e}2\u{13}\
+            .bulwark.PolicyModeR\u{4}mode\u{12}*\n\u{5}scope\u{18}\u{12} \u{1}(\u{e}2\u{14}.bulwark.PolicyScopeR\
+            \u{5}scope\u{12}*\n\u{5}sides\u{18}\u{13} \u{1}(\u{e}2\u{14}.bulwark.PolicySidesR\u{5}sides\u{12}#\n\
+            \rmaximum_peers\u{18}\u{14} \u{1}(\rR\u{c}maximumPeers\"\u{b9}\u{2}\n\u{f}RateLimitPolicy\u{12}\u{12}\
+            \n\u{4}rate\u{18}\u{1} \u{1}(\u{1}R\u{4}rate\u{12}\u{14}\n\u{5}burst\u{18}\u{2} \u{1}(\rR\u{5}burst\u{12}\
+            \u{1f}\n\u{b}queue_limit\u{18}\u{3} \u{1}(\rR\nqueueLimit\u{12}!\n\u{c}maximum_wait\u{18}\u{4} \u{1}\
+            (\tR\u{b}maximumWait\u{12}\u{12}\n\u{4}name\u{18}\u{5} \u{1}(\tR\u{4}name\u{12}'\n\u{4}mode\u{18}\u{6}\
+             \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\u{12}*\n\u{5}scope\u{18}\u{7} \u{1}(\u{e}2\u{14}.bu\
+            lwark.PolicyScopeR\u{5}scope\u{12}*\n\u{5}sides\u{18}\u{8} \u{1}(\u{e}2\u{14}.bulwark.PolicySidesR\u{5}\
+            sides\u{12}#\n\rmaximum_peers\u{18}\t \u{1}(\rR\u{c}maximumPeers\"\u{c2}\u{3}\n\u{e}BulkheadPolicy\u{12}\
+            -\n\u{12}maximum_concurrent\u{18}\u{1} \u{1}(\rR\u{11}maximumConcurrent\u{12}\u{1f}\n\u{b}queue_limi\
+            t\u{18}\u{2} \u{1}(\rR\nqueueLimit\u{12}!\n\u{c}maximum_wait\u{18}\u{3} \u{1}(\tR\u{b}maximumWait\u{12}\
+            8\n\ndiscipline\u{18}\u{4} \u{1}(\u{e}2\u{18}.bulwark.QueueDisciplineR\ndiscipline\u{12}\u{16}\n\u{6}\
+            weight\u{18}\u{5} \u{1}(\rR\u{6}weight\u{12}1\n\u{8}priority\u{18}\u{6} \u{1}(\u{e}2\u{15}.bulwark.C\
+            allPriorityR\u{8}priority\u{12}\u{12}\n\u{4}name\u{18}\u{7} \u{1}(\tR\u{4}name\u{12}'\n\u{4}mode\u{18}\
+            \u{8} \u{1}(\u{e}2\u{13}.bulwark.PolicyModeR\u{4}mode\u{12}*\n\u{5}scope\u{18}\t \u{1}(\u{e}2\u{14}.\
+            bulwark.PolicyScopeR\u{5}scope\u{12}*\n\u{5}sides\u{18}\n \u{1}(\u{e}2\u{14}.bulwark.PolicySidesR\u{5}\
+            sides\u{12}#\n\rmaximum_peers\u{18}\u{b} \u{1}(\rR\u{c}maximumPeers*%\n\u{8}Executor\u{12}\u{b}\n\u{7}\
+            ON_LOOP\u{10}\u{1}\u{12}\u{c}\n\u{8}OFF_LOOP\u{10}\u{2}*/\n\nPolicyMode\u{12}\u{c}\n\u{8}ENFORCED\u{10}\
+            \u{1}\u{12}\n\n\u{6}SHADOW\u{10}\u{2}\u{12}\u{7}\n\u{3}OFF\u{10}\u{3}*#\n\u{b}PolicyScope\u{12}\n\n\u{6}\
+            SHARED\u{10}\u{1}\u{12}\u{8}\n\u{4}PEER\u{10}\u{2}*/\n\u{b}PolicySides\u{12}\n\n\u{6}CLIENT\u{10}\u{1}\
+            \u{12}\n\n\u{6}SERVER\u{10}\u{2}\u{12}\u{8}\n\u{4}BOTH\u{10}\u{3}*.\n\u{f}QueueDiscipline\u{12}\u{8}\
+            \n\u{4}FIFO\u{10}\u{1}\u{12}\u{11}\n\rADAPTIVE_LIFO\u{10}\u{2}*-\n\u{c}CallPriority\u{12}\u{7}\n\u{3}\
+            LOW\u{10}\u{1}\u{12}\n\n\u{6}NORMAL\u{10}\u{2}\u{12}\u{8}\n\u{4}HIGH\u{10}\u{3}*\u{bd}\u{2}\n\nStatu\
+            sCode\u{12}\u{6}\n\u{2}OK\u{10}\u{0}\u{12}\r\n\tCANCELLED\u{10}\u{1}\u{12}\u{b}\n\u{7}UNKNOWN\u{10}\u{2}\
+            \u{12}\u{14}\n\u{10}INVALID_ARGUMENT\u{10}\u{3}\u{12}\u{15}\n\u{11}DEADLINE_EXCEEDED\u{10}\u{4}\u{12}\
+            \r\n\tNOT_FOUND\u{10}\u{5}\u{12}\u{12}\n\u{e}ALREADY_EXISTS\u{10}\u{6}\u{12}\u{15}\n\u{11}PERMISSION\
+            _DENIED\u{10}\u{7}\u{12}\u{16}\n\u{12}RESOURCE_EXHAUSTED\u{10}\u{8}\u{12}\u{17}\n\u{13}FAILED_PRECON\
+            DITION\u{10}\t\u{12}\u{b}\n\u{7}ABORTED\u{10}\n\u{12}\u{10}\n\u{c}OUT_OF_RANGE\u{10}\u{b}\u{12}\u{11}\
+            \n\rUNIMPLEMENTED\u{10}\u{c}\u{12}\u{c}\n\u{8}INTERNAL\u{10}\r\u{12}\u{f}\n\u{b}UNAVAILABLE\u{10}\u{e}\
+            \u{12}\r\n\tDATA_LOSS\u{10}\u{f}\u{12}\u{13}\n\u{f}UNAUTHENTICATED\u{10}\u{10}:O\n\u{6}policy\u{12}\u{1e}\
+            .google.protobuf.MethodOptions\u{18}\u{8b}\u{8b}\u{3} \u{1}(\u{b}2\u{15}.bulwark.MethodPolicyR\u{6}p\
+            olicy:_\n\u{e}default_policy\u{12}\u{1f}.google.protobuf.ServiceOptions\u{18}\u{8b}\u{8b}\u{3} \u{1}\
+            (\u{b}2\u{15}.bulwark.MethodPolicyR\rdefaultPolicyB\u{1d}Z\u{1b}example.com/bulwark;bulwark
+            """,
+          imports: [
+            BulwarkCore.ProtoFile(
+              "google/protobuf/descriptor.proto",
+              descriptor: """
+                \n google/protobuf/descriptor.proto\u{12}\u{f}google.protobuf\"M\n\u{11}FileDescriptorSet\u{12}8\n\u{4}\
+                file\u{18}\u{1} \u{3}(\u{b}2$.google.protobuf.FileDescriptorProtoR\u{4}file\"\u{e4}\u{4}\n\u{13}File\
+                DescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\u{18}\n\u{7}package\u{18}\
+                \u{2} \u{1}(\tR\u{7}package\u{12}\u{1e}\n\ndependency\u{18}\u{3} \u{3}(\tR\ndependency\u{12}+\n\u{11}\
+                public_dependency\u{18}\n \u{3}(\u{5}R\u{10}publicDependency\u{12}'\n\u{f}weak_dependency\u{18}\u{b}\
+                 \u{3}(\u{5}R\u{e}weakDependency\u{12}C\n\u{c}message_type\u{18}\u{4} \u{3}(\u{b}2 .google.protobuf.\
+                DescriptorProtoR\u{b}messageType\u{12}A\n\tenum_type\u{18}\u{5} \u{3}(\u{b}2$.google.protobuf.EnumDe\
+                scriptorProtoR\u{8}enumType\u{12}A\n\u{7}service\u{18}\u{6} \u{3}(\u{b}2'.google.protobuf.ServiceDes\
+                criptorProtoR\u{7}service\u{12}C\n\textension\u{18}\u{7} \u{3}(\u{b}2%.google.protobuf.FieldDescript\
+                orProtoR\textension\u{12}6\n\u{7}options\u{18}\u{8} \u{1}(\u{b}2\u{1c}.google.protobuf.FileOptionsR\u{7}\
+                options\u{12}I\n\u{10}source_code_info\u{18}\t \u{1}(\u{b}2\u{1f}.google.protobuf.SourceCodeInfoR\u{e}\
+                sourceCodeInfo\u{12}\u{16}\n\u{6}syntax\u{18}\u{c} \u{1}(\tR\u{6}syntax\"\u{b9}\u{6}\n\u{f}Descripto\
+                rProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12};\n\u{5}field\u{18}\u{2} \u{3}(\u{b}\
+                2%.google.protobuf.FieldDescriptorProtoR\u{5}field\u{12}C\n\textension\u{18}\u{6} \u{3}(\u{b}2%.goog\
+                le.protobuf.FieldDescriptorProtoR\textension\u{12}A\n\u{b}nested_type\u{18}\u{3} \u{3}(\u{b}2 .googl\
+                e.protobuf.DescriptorProtoR\nnestedType\u{12}A\n\tenum_type\u{18}\u{4} \u{3}(\u{b}2$.google.protobuf\
+                .EnumDescriptorProtoR\u{8}enumType\u{12}X\n\u{f}extension_range\u{18}\u{5} \u{3}(\u{b}2/.google.prot\
+                obuf.DescriptorProto.ExtensionRangeR\u{e}extensionRange\u{12}D\n\noneof_decl\u{18}\u{8} \u{3}(\u{b}2\
+                %.google.protobuf.OneofDescriptorProtoR\toneofDecl\u{12}9\n\u{7}options\u{18}\u{7} \u{1}(\u{b}2\u{1f}\
+                .google.protobuf.MessageOptionsR\u{7}options\u{12}U\n\u{e}reserved_range\u{18}\t \u{3}(\u{b}2..googl\
+                e.protobuf.DescriptorProto.ReservedRangeR\rreservedRange\u{12}#\n\rreserved_name\u{18}\n \u{3}(\tR\u{c}\
+                reservedName\u{1a}z\n\u{e}ExtensionRange\u{12}\u{14}\n\u{5}start\u{18}\u{1} \u{1}(\u{5}R\u{5}start\u{12}\
+                \u{10}\n\u{3}end\u{18}\u{2} \u{1}(\u{5}R\u{3}end\u{12}@\n\u{7}options\u{18}\u{3} \u{1}(\u{b}2&.googl\
+                e.protobuf.ExtensionRangeOptionsR\u{7}options\u{1a}7\n\rReservedRange\u{12}\u{14}\n\u{5}start\u{18}\u{1}\
+                 \u{1}(\u{5}R\u{5}start\u{12}\u{10}\n\u{3}end\u{18}\u{2} \u{1}(\u{5}R\u{3}end\"|\n\u{15}ExtensionRan\
+                geOptions\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Uninterp\
+                retedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{c1}\u{6}\
+                \n\u{14}FieldDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\u{16}\n\u{6}\
+                number\u{18}\u{3} \u{1}(\u{5}R\u{6}number\u{12}A\n\u{5}label\u{18}\u{4} \u{1}(\u{e}2+.google.protobu\
+                f.FieldDescriptorProto.LabelR\u{5}label\u{12}>\n\u{4}type\u{18}\u{5} \u{1}(\u{e}2*.google.protobuf.F\
+                ieldDescriptorProto.TypeR\u{4}type\u{12}\u{1b}\n\ttype_name\u{18}\u{6} \u{1}(\tR\u{8}typeName\u{12}\u{1a}\
+                \n\u{8}extendee\u{18}\u{2} \u{1}(\tR\u{8}extendee\u{12}#\n\rdefault_value\u{18}\u{7} \u{1}(\tR\u{c}d\
+                efaultValue\u{12}\u{1f}\n\u{b}oneof_index\u{18}\t \u{1}(\u{5}R\noneofIndex\u{12}\u{1b}\n\tjson_name\u{18}\
+                \n \u{1}(\tR\u{8}jsonName\u{12}7\n\u{7}options\u{18}\u{8} \u{1}(\u{b}2\u{1d}.google.protobuf.FieldOp\
+                tionsR\u{7}options\u{12}'\n\u{f}proto3_optional\u{18}\u{11} \u{1}(\u{8}R\u{e}proto3Optional\"\u{b6}\u{2}\
+                \n\u{4}Type\u{12}\u{f}\n\u{b}TYPE_DOUBLE\u{10}\u{1}\u{12}\u{e}\n\nTYPE_FLOAT\u{10}\u{2}\u{12}\u{e}\n\
+                \nTYPE_INT64\u{10}\u{3}\u{12}\u{f}\n\u{b}TYPE_UINT64\u{10}\u{4}\u{12}\u{e}\n\nTYPE_INT32\u{10}\u{5}\u{12}\
+                \u{10}\n\u{c}TYPE_FIXED64\u{10}\u{6}\u{12}\u{10}\n\u{c}TYPE_FIXED32\u{10}\u{7}\u{12}\r\n\tTYPE_BOOL\u{10}\
+                \u{8}\u{12}\u{f}\n\u{b}TYPE_STRING\u{10}\t\u{12}\u{e}\n\nTYPE_GROUP\u{10}\n\u{12}\u{10}\n\u{c}TYPE_M\
+                ESSAGE\u{10}\u{b}\u{12}\u{e}\n\nTYPE_BYTES\u{10}\u{c}\u{12}\u{f}\n\u{b}TYPE_UINT32\u{10}\r\u{12}\r\n\
+                \tTYPE_ENUM\u{10}\u{e}\u{12}\u{11}\n\rTYPE_SFIXED32\u{10}\u{f}\u{12}\u{11}\n\rTYPE_SFIXED64\u{10}\u{10}\
+                \u{12}\u{f}\n\u{b}TYPE_SINT32\u{10}\u{11}\u{12}\u{f}\n\u{b}TYPE_SINT64\u{10}\u{12}\"C\n\u{5}Label\u{12}\
+                \u{12}\n\u{e}LABEL_OPTIONAL\u{10}\u{1}\u{12}\u{12}\n\u{e}LABEL_REQUIRED\u{10}\u{2}\u{12}\u{12}\n\u{e}\
+                LABEL_REPEATED\u{10}\u{3}\"c\n\u{14}OneofDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\
+                \u{4}name\u{12}7\n\u{7}options\u{18}\u{2} \u{1}(\u{b}2\u{1d}.google.protobuf.OneofOptionsR\u{7}optio\
+                ns\"\u{e3}\u{2}\n\u{13}EnumDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\
+                ?\n\u{5}value\u{18}\u{2} \u{3}(\u{b}2).google.protobuf.EnumValueDescriptorProtoR\u{5}value\u{12}6\n\u{7}\
+                options\u{18}\u{3} \u{1}(\u{b}2\u{1c}.google.protobuf.EnumOptionsR\u{7}options\u{12}]\n\u{e}reserved\
+                _range\u{18}\u{4} \u{3}(\u{b}26.google.protobuf.EnumDescriptorProto.EnumReservedRangeR\rreservedRang\
+                e\u{12}#\n\rreserved_name\u{18}\u{5} \u{3}(\tR\u{c}reservedName\u{1a};\n\u{11}EnumReservedRange\u{12}\
+                \u{14}\n\u{5}start\u{18}\u{1} \u{1}(\u{5}R\u{5}start\u{12}\u{10}\n\u{3}end\u{18}\u{2} \u{1}(\u{5}R\u{3}\
+                end\"\u{83}\u{1}\n\u{18}EnumValueDescriptorProto\u{12}\u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}nam\
+                e\u{12}\u{16}\n\u{6}number\u{18}\u{2} \u{1}(\u{5}R\u{6}number\u{12};\n\u{7}options\u{18}\u{3} \u{1}(\
+                \u{b}2!.google.protobuf.EnumValueOptionsR\u{7}options\"\u{a7}\u{1}\n\u{16}ServiceDescriptorProto\u{12}\
+                \u{12}\n\u{4}name\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}>\n\u{6}method\u{18}\u{2} \u{3}(\u{b}2&.google.\
+                protobuf.MethodDescriptorProtoR\u{6}method\u{12}9\n\u{7}options\u{18}\u{3} \u{1}(\u{b}2\u{1f}.google\
+                .protobuf.ServiceOptionsR\u{7}options\"\u{89}\u{2}\n\u{15}MethodDescriptorProto\u{12}\u{12}\n\u{4}na\
+                me\u{18}\u{1} \u{1}(\tR\u{4}name\u{12}\u{1d}\n\ninput_type\u{18}\u{2} \u{1}(\tR\tinputType\u{12}\u{1f}\
+                \n\u{b}output_type\u{18}\u{3} \u{1}(\tR\noutputType\u{12}8\n\u{7}options\u{18}\u{4} \u{1}(\u{b}2\u{1e}\
+                .google.protobuf.MethodOptionsR\u{7}options\u{12}0\n\u{10}client_streaming\u{18}\u{5} \u{1}(\u{8}:\u{5}\
+                falseR\u{f}clientStreaming\u{12}0\n\u{10}server_streaming\u{18}\u{6} \u{1}(\u{8}:\u{5}falseR\u{f}ser\
+                verStreaming\"\u{91}\t\n\u{b}FileOptions\u{12}!\n\u{c}java_package\u{18}\u{1} \u{1}(\tR\u{b}javaPack\
+                age\u{12}0\n\u{14}java_outer_classname\u{18}\u{8} \u{1}(\tR\u{12}javaOuterClassname\u{12}5\n\u{13}ja\
+                va_multiple_files\u{18}\n \u{1}(\u{8}:\u{5}falseR\u{11}javaMultipleFiles\u{12}D\n\u{1d}java_generate\
+                _equals_and_hash\u{18}\u{14} \u{1}(\u{8}B\u{2}\u{18}\u{1}R\u{19}javaGenerateEqualsAndHash\u{12}:\n\u{16}\
+                java_string_check_utf8\u{18}\u{1b} \u{1}(\u{8}:\u{5}falseR\u{13}javaStringCheckUtf8\u{12}S\n\u{c}opt\
+                imize_for\u{18}\t \u{1}(\u{e}2).google.protobuf.FileOptions.OptimizeMode:\u{5}SPEEDR\u{b}optimizeFor\
+                \u{12}\u{1d}\n\ngo_package\u{18}\u{b} \u{1}(\tR\tgoPackage\u{12}5\n\u{13}cc_generic_services\u{18}\u{10}\
+                 \u{1}(\u{8}:\u{5}falseR\u{11}ccGenericServices\u{12}9\n\u{15}java_generic_services\u{18}\u{11} \u{1}\
+                (\u{8}:\u{5}falseR\u{13}javaGenericServices\u{12}5\n\u{13}py_generic_services\u{18}\u{12} \u{1}(\u{8}\
+                :\u{5}falseR\u{11}pyGenericServices\u{12}7\n\u{14}php_generic_services\u{18}* \u{1}(\u{8}:\u{5}false\
+                R\u{12}phpGenericServices\u{12}%\n\ndeprecated\u{18}\u{17} \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\
+                .\n\u{10}cc_enable_arenas\u{18}\u{1f} \u{1}(\u{8}:\u{4}trueR\u{e}ccEnableArenas\u{12}*\n\u{11}objc_c\
+                lass_prefix\u{18}$ \u{1}(\tR\u{f}objcClassPrefix\u{12})\n\u{10}csharp_namespace\u{18}% \u{1}(\tR\u{f}\
+                csharpNamespace\u{12}!\n\u{c}swift_prefix\u{18}' \u{1}(\tR\u{b}swiftPrefix\u{12}(\n\u{10}php_class_p\
+                refix\u{18}( \u{1}(\tR\u{e}phpClassPrefix\u{12}#\n\rphp_namespace\u{18}) \u{1}(\tR\u{c}phpNamespace\u{12}\
+                4\n\u{16}php_metadata_namespace\u{18}, \u{1}(\tR\u{14}phpMetadataNamespace\u{12}!\n\u{c}ruby_package\
+                \u{18}- \u{1}(\tR\u{b}rubyPackage\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.\
+                google.protobuf.UninterpretedOptionR\u{13}uninterpretedOption\":\n\u{c}OptimizeMode\u{12}\t\n\u{5}SP\
+                EED\u{10}\u{1}\u{12}\r\n\tCODE_SIZE\u{10}\u{2}\u{12}\u{10}\n\u{c}LITE_RUNTIME\u{10}\u{3}*\t\u{8}\u{e8}\
+                \u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}J\u{4}\u{8}&\u{10}'\"\u{e3}\u{2}\n\u{e}MessageOptions\u{12}<\
+                \n\u{17}message_set_wire_format\u{18}\u{1} \u{1}(\u{8}:\u{5}falseR\u{14}messageSetWireFormat\u{12}L\n\
+                \u{1f}no_standard_descriptor_accessor\u{18}\u{2} \u{1}(\u{8}:\u{5}falseR\u{1c}noStandardDescriptorAc\
+                cessor\u{12}%\n\ndeprecated\u{18}\u{3} \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\u{1b}\n\tmap_entry\u{18}\
+                \u{7} \u{1}(\u{8}R\u{8}mapEntry\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.go\
+                ogle.protobuf.UninterpretedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\
+                \u{80}\u{2}J\u{4}\u{8}\u{4}\u{10}\u{5}J\u{4}\u{8}\u{5}\u{10}\u{6}J\u{4}\u{8}\u{6}\u{10}\u{7}J\u{4}\u{8}\
+                \u{8}\u{10}\tJ\u{4}\u{8}\t\u{10}\n\"\u{92}\u{4}\n\u{c}FieldOptions\u{12}A\n\u{5}ctype\u{18}\u{1} \u{1}\
+                (\u{e}2#.google.protobuf.FieldOptions.CType:\u{6}STRINGR\u{5}ctype\u{12}\u{16}\n\u{6}packed\u{18}\u{2}\
+                 \u{1}(\u{8}R\u{6}packed\u{12}G\n\u{6}jstype\u{18}\u{6} \u{1}(\u{e}2$.google.protobuf.FieldOptions.J\
+                SType:\tJS_NORMALR\u{6}jstype\u{12}\u{19}\n\u{4}lazy\u{18}\u{5} \u{1}(\u{8}:\u{5}falseR\u{4}lazy\u{12}\
+                .\n\u{f}unverified_lazy\u{18}\u{f} \u{1}(\u{8}:\u{5}falseR\u{e}unverifiedLazy\u{12}%\n\ndeprecated\u{18}\
+                \u{3} \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\u{19}\n\u{4}weak\u{18}\n \u{1}(\u{8}:\u{5}falseR\u{4}\
+                weak\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Uninterpreted\
+                OptionR\u{13}uninterpretedOption\"/\n\u{5}CType\u{12}\n\n\u{6}STRING\u{10}\u{0}\u{12}\u{8}\n\u{4}COR\
+                D\u{10}\u{1}\u{12}\u{10}\n\u{c}STRING_PIECE\u{10}\u{2}\"5\n\u{6}JSType\u{12}\r\n\tJS_NORMAL\u{10}\u{0}\
+                \u{12}\r\n\tJS_STRING\u{10}\u{1}\u{12}\r\n\tJS_NUMBER\u{10}\u{2}*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\
+                \u{80}\u{80}\u{2}J\u{4}\u{8}\u{4}\u{10}\u{5}\"s\n\u{c}OneofOptions\u{12}X\n\u{14}uninterpreted_optio\
+                n\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.UninterpretedOptionR\u{13}uninterpretedOption*\t\u{8}\
+                \u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{c0}\u{1}\n\u{b}EnumOptions\u{12}\u{1f}\n\u{b}allo\
+                w_alias\u{18}\u{2} \u{1}(\u{8}R\nallowAlias\u{12}%\n\ndeprecated\u{18}\u{3} \u{1}(\u{8}:\u{5}falseR\n\
+                deprecated\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Uninter\
+                pretedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}J\u{4}\u{8}\
+                \u{5}\u{10}\u{6}\"\u{9e}\u{1}\n\u{10}EnumValueOptions\u{12}%\n\ndeprecated\u{18}\u{1} \u{1}(\u{8}:\u{5}\
+                falseR\ndeprecated\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf\
+                .UninterpretedOptionR\u{13}uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\
+                \"\u{9c}\u{1}\n\u{e}ServiceOptions\u{12}%\n\ndeprecated\u{18}! \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}\
+                X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.UninterpretedOptionR\u{13}\
+                uninterpretedOption*\t\u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{e0}\u{2}\n\rMethodOpti\
+                ons\u{12}%\n\ndeprecated\u{18}! \u{1}(\u{8}:\u{5}falseR\ndeprecated\u{12}q\n\u{11}idempotency_level\u{18}\
+                \" \u{1}(\u{e}2/.google.protobuf.MethodOptions.IdempotencyLevel:\u{13}IDEMPOTENCY_UNKNOWNR\u{10}idem\
+                potencyLevel\u{12}X\n\u{14}uninterpreted_option\u{18}\u{e7}\u{7} \u{3}(\u{b}2$.google.protobuf.Unint\
+                erpretedOptionR\u{13}uninterpretedOption\"P\n\u{10}IdempotencyLevel\u{12}\u{17}\n\u{13}IDEMPOTENCY_U\
+                NKNOWN\u{10}\u{0}\u{12}\u{13}\n\u{f}NO_SIDE_EFFECTS\u{10}\u{1}\u{12}\u{e}\n\nIDEMPOTENT\u{10}\u{2}*\t\
+                \u{8}\u{e8}\u{7}\u{10}\u{80}\u{80}\u{80}\u{80}\u{2}\"\u{9a}\u{3}\n\u{13}UninterpretedOption\u{12}A\n\
+                \u{4}name\u{18}\u{2} \u{3}(\u{b}2-.google.protobuf.UninterpretedOption.NamePartR\u{4}name\u{12})\n\u{10}\
+                identifier_value\u{18}\u{3} \u{1}(\tR\u{f}identifierValue\u{12},\n\u{12}positive_int_value\u{18}\u{4}\
+                 \u{1}(\u{4}R\u{10}positiveIntValue\u{12},\n\u{12}negative_int_value\u{18}\u{5} \u{1}(\u{3}R\u{10}ne\
+                gativeIntValue\u{12}!\n\u{c}double_value\u{18}\u{6} \u{1}(\u{1}R\u{b}doubleValue\u{12}!\n\u{c}string\
+                _value\u{18}\u{7} \u{1}(\u{c}R\u{b}stringValue\u{12}'\n\u{f}aggregate_value\u{18}\u{8} \u{1}(\tR\u{e}\
+                aggregateValue\u{1a}J\n\u{8}NamePart\u{12}\u{1b}\n\tname_part\u{18}\u{1} \u{2}(\tR\u{8}namePart\u{12}\
+                !\n\u{c}is_extension\u{18}\u{2} \u{2}(\u{8}R\u{b}isExtension\"\u{a7}\u{2}\n\u{e}SourceCodeInfo\u{12}\
+                D\n\u{8}location\u{18}\u{1} \u{3}(\u{b}2(.google.protobuf.SourceCodeInfo.LocationR\u{8}location\u{1a}\
+                \u{ce}\u{1}\n\u{8}Location\u{12}\u{16}\n\u{4}path\u{18}\u{1} \u{3}(\u{5}B\u{2}\u{10}\u{1}R\u{4}path\u{12}\
+                \u{16}\n\u{4}span\u{18}\u{2} \u{3}(\u{5}B\u{2}\u{10}\u{1}R\u{4}span\u{12})\n\u{10}leading_comments\u{18}\
+                \u{3} \u{1}(\tR\u{f}leadingComments\u{12}+\n\u{11}trailing_comments\u{18}\u{4} \u{1}(\tR\u{10}traili\
+                ngComments\u{12}:\n\u{19}leading_detached_comments\u{18}\u{6} \u{3}(\tR\u{17}leadingDetachedComments\
+                \"\u{d1}\u{1}\n\u{11}GeneratedCodeInfo\u{12}M\n\nannotation\u{18}\u{1} \u{3}(\u{b}2-.google.protobuf\
+                .GeneratedCodeInfo.AnnotationR\nannotation\u{1a}m\n\nAnnotation\u{12}\u{16}\n\u{4}path\u{18}\u{1} \u{3}\
+                (\u{5}B\u{2}\u{10}\u{1}R\u{4}path\u{12}\u{1f}\n\u{b}source_file\u{18}\u{2} \u{1}(\tR\nsourceFile\u{12}\
+                \u{14}\n\u{5}begin\u{18}\u{3} \u{1}(\u{5}R\u{5}begin\u{12}\u{10}\n\u{3}end\u{18}\u{4} \u{1}(\u{5}R\u{3}\
+                endB~\n\u{13}com.google.protobufB\u{10}DescriptorProtosH\u{1}Z-google.golang.org/protobuf/types/desc\
+                riptorpb\u{f8}\u{1}\u{1}\u{a2}\u{2}\u{3}GPB\u{aa}\u{2}\u{1a}Google.Protobuf.Reflection
+                """,
+              imports: []
+            ),
+          ]
+        ),
+      ]
+    )
+  }
+}

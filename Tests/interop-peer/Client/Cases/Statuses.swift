@@ -40,6 +40,48 @@ extension InteropCase {
         try expect(binary == [0x00, 0xff], "x-detail-bin is \(binary.debugDescription)")
       }
     },
+    InteropCase(name: "error_details") { context in
+      let retry = RetryInfo.with { $0.retryDelay = ProtobufDuration(.milliseconds(1500)) }
+      let cause = ErrorInfo.with {
+        $0.reason = "CIRCUIT_OPEN"
+        $0.domain = "bulwark.example"
+        $0.metadata = ["policy": "votes"]
+      }
+      let foreign = ProtobufAny.with {
+        $0.typeUrl = "example.org/bulwark.Unknown"
+        $0.value = [0xde, 0xad]
+      }
+      let sent = try [foreign, ProtobufAny(retry), ProtobufAny(cause)]
+      let error = try await expectError(.resourceExhausted, "100 % ☺") {
+        _ = try await context.echo {
+          $0.failure = failure(8, "100 % ☺")
+          $0.failure?.details = sent
+        }
+      }
+      try expect(error.details == sent, "the details are \(error.details)")
+      try expect(error.detail() == retry, "RetryInfo is \(String(describing: error.detail(RetryInfo.self)))")
+      try expect(error.detail() == cause, "ErrorInfo is \(String(describing: error.detail(ErrorInfo.self)))")
+    },
+    InteropCase(name: "malformed_details") { context in
+      let contradiction = try RPCStatus.with {
+        $0.code = 5
+        $0.details = [ProtobufAny()]
+      }.serializedBytes()
+      for bytes in [[0xff], contradiction] {
+        let error = try await expectError(.aborted, "m") {
+          _ = try await context.echo {
+            $0.failure = failure(10, "m")
+            $0.failure?.trailers = [
+              .with {
+                $0.name = "grpc-status-details-bin"
+                $0.value = bytes
+              }
+            ]
+          }
+        }
+        try expect(error.details.isEmpty, "the details are \(error.details)")
+      }
+    },
     InteropCase(name: "failure_after_messages") { context in
       let request = ExpandRequest.with {
         $0.sizes = [3, 5]
