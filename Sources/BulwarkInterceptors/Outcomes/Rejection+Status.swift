@@ -58,6 +58,16 @@ extension Rejection.Reason {
   }
 }
 
+extension Rejection {
+  /// The same with its hint rounded up to what a pushback can say: whoever comes back a moment too early is refused again.
+  var inWholeMilliseconds: Rejection {
+    guard let wait = self.retryAfter else { return self }
+    var rounded = self
+    rounded.retryAfter = .milliseconds(wait.wholeMilliseconds)
+    return rounded
+  }
+}
+
 extension Duration {
   /// What still fits into the signed 32 bits of milliseconds of `grpc-retry-pushback-ms`.
   fileprivate static let longestPushback = Duration.milliseconds(Int64(Int32.max))

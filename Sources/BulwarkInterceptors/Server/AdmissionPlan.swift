@@ -1,5 +1,6 @@
 import BulwarkCore
 import BulwarkResilience
+import Synchronization
 
 /// The policies that decide about a call as it arrives, and the order in which they do: circuit breaker, rate limiter,
 /// bulkhead. All give, or none: where a later one refuses, the earlier ones get back what they gave.
@@ -10,6 +11,8 @@ final class AdmissionPlan: Sendable {
   private let weight: Int
   private let priority: BulkheadPriority
   private let clock: PolicyClock
+  /// The last refusal as the client is told: in a flood the next one says the same, to the millisecond.
+  private let lastRejection = Mutex<(rejection: Rejection, error: RPCError)?>(nil)
 
   init(_ policy: MethodPolicy, _ policies: CallPolicies, clock: PolicyClock) {
     self.policies = policies
@@ -117,7 +120,13 @@ final class AdmissionPlan: Sendable {
   }
 
   private func rejected(_ refusal: Refusal, _ kind: PolicyKind) -> Admission {
-    .rejected(RPCError(self.rejection(refusal, kind)))
+    let rejection = self.rejection(refusal, kind).inWholeMilliseconds
+    if let known = self.lastRejection.withLock({ $0 }), known.rejection == rejection {
+      return .rejected(known.error)
+    }
+    let error = RPCError(rejection)
+    self.lastRejection.withLock { $0 = (rejection, error) }
+    return .rejected(error)
   }
 
   private func rejection(_ refusal: Refusal, _ kind: PolicyKind) -> Rejection {

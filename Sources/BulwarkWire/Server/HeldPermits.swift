@@ -4,7 +4,10 @@ import BulwarkCore
 ///
 /// A call is over when its stream is closed, so that the last byte is out or none can go any more, and its handler
 /// has returned, which may be much later.
-struct HeldPermits {
+///
+/// A class, which a connection uses again for later calls: kept as a value in a table it was copied, permit and all, five
+/// times a call, which cost more than the policies that gave the permit.
+final class HeldPermits {
   // One permit is the common case, and costs no array.
   private var first: (any AdmissionPermit)?
   private var others: [any AdmissionPermit] = []
@@ -17,9 +20,7 @@ struct HeldPermits {
   var isHandlerRunning = false
   private var outcome: AdmissionOutcome?
 
-  var isEmpty: Bool { self.first == nil && self.waits.isEmpty }
-
-  mutating func add(_ permit: any AdmissionPermit) {
+  func add(_ permit: any AdmissionPermit) {
     if self.first == nil {
       self.first = permit
     } else {
@@ -27,26 +28,34 @@ struct HeldPermits {
     }
   }
 
-  mutating func add(_ wait: @escaping AdmissionWait) {
+  func add(_ wait: @escaping AdmissionWait) {
     self.waits.append(wait)
   }
 
-  mutating func takeWaits() -> [AdmissionWait] {
+  func takeWaits() -> [AdmissionWait] {
+    guard !self.waits.isEmpty else { return [] }
     defer { self.waits = [] }
     return self.waits
   }
 
   /// Nothing of the response can go out any more.
-  mutating func streamClosed(isClean: Bool) {
+  func streamClosed(isClean: Bool) {
     self.outcome = self.outcome ?? (isClean ? self.status.map { .answered($0) } : nil) ?? .abandoned
   }
 
   /// How the call ended, once it is over.
   var finalOutcome: AdmissionOutcome? { self.isHandlerRunning ? nil : self.outcome }
 
+  /// Gives everything back, and is as new.
   func settle(_ outcome: AdmissionOutcome) {
-    self.first?.settle(outcome)
-    for permit in self.others {
+    let (first, others) = (self.first.take(), self.others)
+    if !others.isEmpty { self.others = [] }
+    self.waits = []
+    self.status = nil
+    self.isHandlerRunning = false
+    self.outcome = nil
+    first?.settle(outcome)
+    for permit in others {
       permit.settle(outcome)
     }
   }

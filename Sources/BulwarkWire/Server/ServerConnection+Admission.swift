@@ -12,22 +12,30 @@ extension ServerConnection {
   /// - Returns: the status of the call if it was rejected.
   func admit(_ call: inout ArrivingCall, to stream: HTTP2StreamID, _ gates: [any AdmissionGate]) -> RPCError?
   {
-    var held = HeldPermits()
+    var held: HeldPermits?
     for gate in gates {
       if let limit = gate.timeLimit(for: call) { call.limit(to: limit) }
       switch gate.admit(call) {
       case .admitted: break
-      case .holding(let permit): held.add(permit)
-      case .waiting(let wait): held.add(wait)
+      case .holding(let permit): self.emptyPermits(&held).add(permit)
+      case .waiting(let wait): self.emptyPermits(&held).add(wait)
       case .rejected(let error):
-        held.settle(.withdrawn)
+        if let held {
+          held.settle(.withdrawn)
+          self.sparePermits.append(held)
+        }
         return error
       }
     }
-    if !held.isEmpty {
-      self.permits[stream] = held
-    }
+    if let held { self.permits[stream] = held }
     return nil
+  }
+
+  private func emptyPermits(_ held: inout HeldPermits?) -> HeldPermits {
+    if let held { return held }
+    let empty = self.sparePermits.popLast() ?? HeldPermits()
+    held = empty
+    return empty
   }
 
   /// What the task of a call has to wait for before its handler may begin, in order. The permits that come of it go
@@ -43,16 +51,17 @@ extension ServerConnection {
   }
 
   /// Follows a call that may hold permits, and takes them back when it is over.
-  func updatePermits(of id: HTTP2StreamID, _ change: (inout HeldPermits) -> Void) {
-    guard !self.permits.isEmpty, var held = self.permits[id] else { return }
-    change(&held)
-    if let outcome = held.finalOutcome {
-      self.permits[id] = nil
-      held.settle(outcome)
-    } else {
-      self.permits[id] = held
-    }
+  func updatePermits(of id: HTTP2StreamID, _ change: (HeldPermits) -> Void) {
+    guard !self.permits.isEmpty, let held = self.permits[id] else { return }
+    change(held)
+    guard let outcome = held.finalOutcome else { return }
+    self.permits[id] = nil
+    held.settle(outcome)
+    if self.sparePermits.count < Self.maxSparePermits { self.sparePermits.append(held) }
   }
+
+  /// Calls beyond these make theirs anew.
+  private static let maxSparePermits = 64
 
   /// How many calls hold permits.
   package var callsWithPermits: Int { self.permits.count }

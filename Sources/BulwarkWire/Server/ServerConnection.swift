@@ -21,6 +21,10 @@ public final class ServerConnection {
   var shutdown = ShutdownMachine()
   /// What the calls hold that gates have let in: only calls with a permit are in here.
   var permits = StreamTable<HeldPermits>()
+  /// Those of earlier calls, to be used again.
+  var sparePermits: [HeldPermits] = []
+  /// How the last rejected call was answered: in a flood of rejections the next one is answered alike.
+  private var lastRejection: (error: RPCError, fields: HTTP2FieldList)?
   /// The gated calls that came with this read, and whose requests may not be whole yet.
   var collectingCalls: [ServerStream] = []
   /// How many bytes of unfinished requests are kept.
@@ -294,7 +298,12 @@ public final class ServerConnection {
 
   /// Answers a call that has no handler with an error.
   private func answer(_ stream: HTTP2StreamID, with error: RPCError) {
+    if let lastRejection, lastRejection.error == error {
+      _ = self.session.sendHeaders(stream, lastRejection.fields, endStream: true)
+      return
+    }
     let fields = ResponseFields.trailersOnly(error, [:], self.limits)
+    self.lastRejection = (error, fields)
     _ = self.session.sendHeaders(stream, fields, endStream: true)
   }
 
