@@ -203,8 +203,9 @@ let package = Package(
     ),
     .executableTarget(
       name: "consensus-demo",
-      dependencies: ["ConsensusService", "Bulwark", arguments],
+      dependencies: ["ConsensusService", "Bulwark", "BulwarkResilience", arguments],
       path: "Examples/consensus-demo",
+      exclude: ["README.md"],
       swiftSettings: settings
     ),
     .target(
@@ -330,6 +331,12 @@ let package = Package(
       name: "BenchClientTests",
       dependencies: ["bench-client"],
       path: "Examples/Tests/BenchClientTests",
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "ConsensusDemoTests",
+      dependencies: ["consensus-demo", "Bulwark"],
+      path: "Examples/Tests/ConsensusDemoTests",
       swiftSettings: settings
     ),
     .testTarget(

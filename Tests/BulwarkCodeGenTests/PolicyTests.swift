@@ -84,7 +84,7 @@ struct PolicyTests {
       methods: ["Buy": [], "Ask": [["executor": "ON_LOOP"]], "Look": [["executor": "OFF_LOOP"]]]
     )
     #expect(
-      Generation.lines(of: source, with: "registry.") == [
+      Generation.lines(of: source, with: "registry.unary") == [
         "registry.unary(ShopMethods.buy, execution: .offLoop, self.buy(_:context:))",
         "registry.unary(ShopMethods.ask, self.ask(_:context:))",
         "registry.unary(ShopMethods.look, execution: .offLoop, self.look(_:context:))",

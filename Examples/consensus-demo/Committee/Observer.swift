@@ -36,7 +36,7 @@ struct Observer: Sendable {
       $0.includeBlocks = true
     }
     var observed = Observed()
-    for try await event in self.committee.members[0].peers[3].subscribeEvents(request, timeout: Self.timeout)
+    for try await event in self.committee.members[0].peers[1].subscribeEvents(request, timeout: Self.timeout)
     {
       switch event.event {
       case .vote: observed.votes += 1

@@ -12,7 +12,13 @@ struct HeightRun: Sendable {
 
   let committee: Committee
 
-  private var measurements: Measurements { self.committee.measurements }
+  /// The member whose node does not answer: the others go on without it, and it votes and proposes by what they know.
+  let lost: Int?
+
+  let measurements = Measurements()
+
+  /// The members whose nodes go on.
+  private var healthy: [Committee.Member] { self.committee.members.filter { $0.index != self.lost } }
 
   func decide(_ height: UInt64) async throws {
     let proposal = try self.proposal(for: height)
@@ -35,7 +41,8 @@ struct HeightRun: Sendable {
       return Array((0..<250).map { name[$0 % name.count] })
     }
     for member in self.committee.members {
-      let proposal = member.node.proposal(transactions) {
+      let node = member.index == self.lost ? self.healthy.first?.node : member.node
+      let proposal = node?.proposal(transactions) {
         $0.publicKey == member.key.publicKey ? member.key : nil
       }
       if let proposal { return proposal }
@@ -50,34 +57,29 @@ struct HeightRun: Sendable {
     let address = proposal.block?.header?.proposerAddress
     guard let proposer = self.committee.members.first(where: { $0.key.address == address }) else { return }
     let parts = Self.isLarge(proposal.block?.header?.height ?? 0) ? try proposal.parts() : []
-    try await withThrowingTaskGroup { group in
-      for peer in proposer.peers {
-        group.addTask {
-          let answer =
-            parts.isEmpty
-            ? try await self.measurements.measure("ProposeBlock") {
-              try await peer.proposeBlock(proposal, timeout: Self.timeout)
-            }
-            : try await self.measurements.measure("UploadBlockParts") {
-              try await peer.uploadBlockParts(timeout: Self.timeout) { try await $0.write(contentsOf: parts) }
-            }
-          guard answer.verdict == .accept else {
-            throw DemoFailure("a proposal was rejected: \(answer.reason)")
-          }
+    try await self.toEveryone(from: [proposer]) { _, peer in
+      let answer =
+        parts.isEmpty
+        ? try await self.measurements.measure("ProposeBlock") {
+          try await peer.proposeBlock(proposal, timeout: Self.timeout)
         }
+        : try await self.measurements.measure("UploadBlockParts") {
+          try await peer.uploadBlockParts(timeout: Self.timeout) { try await $0.write(contentsOf: parts) }
+        }
+      guard answer.verdict == .accept else {
+        throw DemoFailure("a proposal was rejected: \(answer.reason)")
       }
-      try await group.waitForAll()
     }
   }
 
-  /// Each member has its own node verify and run the block.
+  /// Each member whose node answers has it verify and run the block.
   private func verify(_ block: Block?) async throws {
     let request = VerifyBlockRequest.with {
       $0.block = block
       $0.fullExecution = true
     }
     try await withThrowingTaskGroup { group in
-      for member in self.committee.members {
+      for member in self.healthy {
         group.addTask {
           let answer = try await self.measurements.measure("VerifyBlock") {
             try await member.peers[member.index].verifyBlock(request, timeout: Self.timeout)
@@ -91,8 +93,8 @@ struct HeightRun: Sendable {
 
   /// Every member votes at every node: the even ones with a call, the odd ones on a stream.
   private func castVotes(_ type: VoteType, height: UInt64, for hash: [UInt8]) async throws {
-    try await self.committee.everyoneToEveryone { member, peer in
-      let vote = Self.vote(type, of: member, height: height, for: hash)
+    try await self.toEveryone(from: self.committee.members) { member, peer in
+      let vote = Vote.signed(type, by: member.key, index: member.index, height: height, for: hash)
       if member.index % 2 == 0 {
         let receipt = try await self.measurements.measure("SubmitVote") {
           try await peer.submitVote(.with { $0.vote = vote }, timeout: Self.timeout)
@@ -116,11 +118,11 @@ struct HeightRun: Sendable {
     }
   }
 
-  /// The last member prevotes nil too, and every node must answer with the evidence.
+  /// The last member prevotes nil too, and every node that answers must do so with the evidence.
   private func voteTwice(height: UInt64) async throws {
     guard let member = self.committee.members.last else { return }
-    let vote = Self.vote(.prevote, of: member, height: height, for: [])
-    for peer in member.peers {
+    let vote = Vote.signed(.prevote, by: member.key, index: member.index, height: height, for: [])
+    for peer in self.healthy.map({ member.peers[$0.index] }) {
       do {
         _ = try await peer.submitVote(.with { $0.vote = vote }, timeout: Self.timeout)
         throw DemoFailure("a double vote was taken")
@@ -130,9 +132,9 @@ struct HeightRun: Sendable {
     }
   }
 
-  /// Everyone must have decided this block.
+  /// Everyone whose node answers must have decided this block.
   private func compare(height: UInt64, hash: [UInt8]) async throws {
-    for member in self.committee.members {
+    for member in self.healthy {
       let status = try await self.measurements.measure("GetStatus") {
         try await member.peers[member.index].getStatus(GetStatusRequest(), timeout: Self.timeout)
       }
@@ -142,18 +144,24 @@ struct HeightRun: Sendable {
     }
   }
 
-  private static func vote(
-    _ type: VoteType,
-    of member: Committee.Member,
-    height: UInt64,
-    for hash: [UInt8]
-  ) -> Vote {
-    Vote.with {
-      $0.type = type
-      $0.height = height
-      $0.blockHash = hash
-      $0.validatorIndex = UInt32(member.index)
-      $0.timestampNs = NodeClock.system.wallNanoseconds()
-    }.signed(by: member.key, chainID: Committee.chainID)
+  /// Runs something for each member at each node, all at once. What fails at the lost node is counted, and no more.
+  private func toEveryone(
+    from members: [Committee.Member],
+    _ body: @escaping @Sendable (_ from: Committee.Member, _ to: ConsensusServiceClient) async throws -> Void
+  ) async throws {
+    try await withThrowingTaskGroup { group in
+      for member in members {
+        for (index, peer) in member.peers.enumerated() {
+          group.addTask {
+            do {
+              try await body(member, peer)
+            } catch let error as RPCError where index == self.lost {
+              self.measurements.note(CallOutcome(error))
+            }
+          }
+        }
+      }
+      try await group.waitForAll()
+    }
   }
 }
