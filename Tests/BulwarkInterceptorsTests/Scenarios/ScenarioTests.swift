@@ -65,7 +65,10 @@ struct PolicyScenarioTests {
     echo.service.behave { _ in _ = await gate.pass() }
     try await echo.run { client, _ in
       async let codes = client.codes(20)
-      while echo.stats.bulkheads["app.Echo/Call"]?.waiting != 15 { await Task.yield() }
+      // A call has its place when its headers are there, and its handler a moment later.
+      while echo.stats.bulkheads["app.Echo/Call"]?.waiting != 15 || echo.service.seen.running < 5 {
+        await Task.yield()
+      }
       #expect(echo.service.seen.running == 5)
       gate.open()
       #expect(await codes == [.ok: 20])
@@ -174,6 +177,9 @@ struct PolicyScenarioTests {
         }
       }
       echo.service.behave { _ in }
+      // Calls that were cancelled on their way may still arrive, more than the queue holds. A connection keeps its order,
+      // so they are all behind the first call that is answered.
+      for _ in 0..<1_000 where await client.code() == .ok { break }
       while echo.service.seen.running > 0 || echo.stats.bulkheads.values.contains(where: { $0.inUse > 0 }) {
         await Task.yield()
       }
