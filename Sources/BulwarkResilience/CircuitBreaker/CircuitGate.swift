@@ -84,6 +84,21 @@ struct CircuitGate: ~Copyable {
     }
   }
 
+  /// Counts a success, if neither the exact instant nor the duration matters: no rule about slow calls, and what is posted
+  /// stands for a while yet.
+  ///
+  /// - Returns: Whether it did; if not, ``settleSuccess(_:at:counting:)`` is next.
+  @inline(__always)
+  func settleSuccess(_ ticket: CircuitTicket, atAbout now: Int64, counting tally: borrowing CircuitTally)
+    -> Bool
+  {
+    tally.count { () -> Bool in
+      self.word.load(ordering: .acquiring) == Word.admits(ticket.generation)
+        && now.saturatingAdding(PolicyClock.coarseness) < self.end.load(ordering: .acquiring)
+        && self.bound.load(ordering: .acquiring) == .max
+    }
+  }
+
   // MARK: The owner, under its lock
 
   /// What the tallies have counted since they were opened for what is posted.

@@ -47,6 +47,11 @@ final class CircuitStripe: Sendable {
   // Not inlined: while the end of a permit lets go of the stripe, the core would be retained for the call.
   @inline(never)
   func end(_ ticket: CircuitTicket, as verdict: Verdict) {
+    if verdict == .success,
+      self.core.gate.settleSuccess(ticket, atAbout: self.core.clock.coarseNanoseconds, counting: self.tally)
+    {
+      return
+    }
     self.settle(ticket, as: verdict, at: self.core.clock.nanoseconds)
   }
 

@@ -10,22 +10,24 @@ extension RateLimiter {
   /// - Parameter now: The present on the limiter's ``clock``, in nanoseconds.
   @inline(__always)
   package func take(_ cells: Int64, at now: Int64) -> Refusal? {
-    let stripe = Stripe.current & 3
+    let thread = Stripe.thread
+    let stripe = Stripe.index(of: thread) & 3
     if self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch)) {
-      self.stripes[stripe].countAdmitted()
+      self.stripes[stripe].countAdmitted(by: thread)
       return nil
     }
-    return self.takeShared(cells, at: now, stripe: stripe)
+    return self.takeShared(cells, at: now, stripe: stripe, thread: thread)
   }
 
   /// Takes cells if they are there now. If not, nothing has happened: no refusal is counted.
   @inline(__always)
   package func takeIfFree(_ cells: Int64, at now: Int64) -> Bool {
-    let stripe = Stripe.current & 3
+    let thread = Stripe.thread
+    let stripe = Stripe.index(of: thread) & 3
     let isFree =
       self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch))
       || self.attempt(cells, at: now, stripe: stripe) == nil
-    if isFree { self.stripes[stripe].countAdmitted() }
+    if isFree { self.stripes[stripe].countAdmitted(by: thread) }
     return isFree
   }
 
@@ -43,18 +45,25 @@ extension RateLimiter {
   /// - Parameter latest: The last instant that the caller would wait until.
   @inline(__always)
   func request(_ cells: Int64, until latest: Int64, at now: Int64) -> OnRequest {
-    let stripe = Stripe.current & 3
+    let thread = Stripe.thread
+    let stripe = Stripe.index(of: thread) & 3
     if self.stripes[stripe].spend(cells, sinceEpoch: now.saturatingSubtracting(self.epoch)) {
-      self.stripes[stripe].countAdmitted()
+      self.stripes[stripe].countAdmitted(by: thread)
       return .granted
     }
-    return self.requestShared(cells, until: latest, at: now, stripe: stripe)
+    return self.requestShared(cells, until: latest, at: now, stripe: stripe, thread: thread)
   }
 
   @inline(never)
-  private func requestShared(_ cells: Int64, until latest: Int64, at now: Int64, stripe: Int) -> OnRequest {
+  private func requestShared(
+    _ cells: Int64,
+    until latest: Int64,
+    at now: Int64,
+    stripe: Int,
+    thread: UInt
+  ) -> OnRequest {
     guard let refusal = self.attempt(cells, at: now, stripe: stripe) else {
-      self.stripes[stripe].countAdmitted()
+      self.stripes[stripe].countAdmitted(by: thread)
       return .granted
     }
     guard let final = self.finalRefusal(refusal, until: latest, at: now) else { return .mayWait }
@@ -75,7 +84,7 @@ extension RateLimiter {
   /// Gives back cells that were taken at the instant `taken`, because another policy refused: as many of them as have
   /// not drained since. If the clock went back between the two, up to `cells` more than else may pass.
   package func refund(_ cells: Int64, taken: Int64, at now: Int64) {
-    self.stripes[Stripe.current & 3].countAdmitted(-1)
+    self.stripes[Stripe.current & 3].discountAdmitted()
     self.giveBack(cells, taken: taken, at: now)
   }
 
@@ -103,10 +112,10 @@ extension RateLimiter {
   }
 
   @inline(never)
-  private func takeShared(_ cells: Int64, at now: Int64, stripe: Int) -> Refusal? {
+  private func takeShared(_ cells: Int64, at now: Int64, stripe: Int, thread: UInt) -> Refusal? {
     let refusal = self.attempt(cells, at: now, stripe: stripe)
     if refusal == nil {
-      self.stripes[stripe].countAdmitted()
+      self.stripes[stripe].countAdmitted(by: thread)
     } else {
       self.stripes[stripe].countRefused()
     }

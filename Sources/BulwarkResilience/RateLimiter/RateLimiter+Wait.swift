@@ -76,9 +76,10 @@ extension RateLimiter {
     case .mayWait: break
     }
     let turn = await self.lineUp(cells, until: latest, at: now)
-    let stripe = Stripe.current & 3
+    let thread = Stripe.thread
+    let stripe = Stripe.index(of: thread) & 3
     switch turn {
-    case .granted: self.stripes[stripe].countAdmitted()
+    case .granted: self.stripes[stripe].countAdmitted(by: thread)
     case .refused(let refusal):
       self.stripes[stripe].countRefused()
       self.announce(refusal, at: self.clock.nanoseconds)

@@ -54,14 +54,18 @@ struct RateLimiterMachine: Hashable, Sendable {
   }
 
   /// The most cells that can pass at once.
-  var burst: Int64 { self.capacity >> Int64(self.cellShift) }
+  var burst: Int64 { self.capacity &>> Int64(truncatingIfNeeded: self.cellShift) }
 
   // MARK: - The scale
 
   /// How far a source that sends at exactly the rate has come; never less than the origin.
+  @inline(__always)
   @usableFromInline
   func position(at now: Int64) -> Int64 {
-    let elapsed = min(max(now.saturatingSubtracting(self.anchor), 0), 1 << Int64(self.shift &- 2))
+    let elapsed = min(
+      max(now.saturatingSubtracting(self.anchor), 0),
+      1 &<< Int64(truncatingIfNeeded: self.shift &- 2)
+    )
     let (high, low) = self.multiplier.multipliedFullWidth(by: UInt64(truncatingIfNeeded: elapsed))
     let shift = UInt64(truncatingIfNeeded: self.shift)
     return self.origin &+ Int64(truncatingIfNeeded: high &<< (64 &- shift) | low &>> shift)
@@ -103,7 +107,7 @@ struct RateLimiterMachine: Hashable, Sendable {
   func take(_ cells: Int64, tat: Int64, queued: Int64 = 0, at now: Int64) -> OnTake {
     let here = self.position(at: now)
     guard cells <= self.burst else { return .refuse(Refusal(.exceedsCapacity)) }
-    let next = max(tat, here) &+ max(cells, 0) &<< Int64(self.cellShift)
+    let next = max(tat, here) &+ max(cells, 0) &<< Int64(truncatingIfNeeded: self.cellShift)
     guard next &+ queued > here &+ self.capacity, cells > 0 else { return .admit(tat: next) }
     let due = self.due(cells, tat: tat, queued: queued)
     return .refuse(Refusal(.rateLimited, retryAfter: max(due.saturatingSubtracting(now), 1)))

@@ -24,16 +24,25 @@ enum Stripe {
   static let firstMultiplier: UInt = 0xDB61_0487_C89D_A11B
   private static let collisions = Atomic<UInt>(0)
 
-  /// The stripe of this thread. It may change from one call to the next.
+  /// This thread's number, never 0: no other thread that runs has the same.
   @inline(__always)
-  static var current: Int {
+  static var thread: UInt {
     // A pointer there, a number here.
     #if canImport(Darwin) || canImport(Musl)
-    let thread = UInt(bitPattern: pthread_self())
+    UInt(bitPattern: pthread_self())
     #else
-    let thread = UInt(pthread_self())
+    UInt(pthread_self())
     #endif
-    return Self.index(of: thread, multiplier: Self.multiplier.load(ordering: .relaxed))
+  }
+
+  /// The stripe of this thread. It may change from one call to the next.
+  @inline(__always)
+  static var current: Int { Self.index(of: Self.thread) }
+
+  /// The stripe of a thread. It may change from one call to the next.
+  @inline(__always)
+  static func index(of thread: UInt) -> Int {
+    Self.index(of: thread, multiplier: Self.multiplier.load(ordering: .relaxed))
   }
 
   @inline(__always)

@@ -126,7 +126,7 @@ extension ResilienceStack {
   package func leave(_ ticket: CircuitTicket, _ cost: StackCost, _ verdict: Verdict) {
     self.bulkhead?.release(weight: cost.weight)
     guard ticket.generation > 0 else { return }
-    self.circuitBreaker?.settle(ticket, as: verdict, at: self.clock.nanoseconds)
+    self.circuitBreaker?.end(ticket, as: verdict)
   }
 
   /// The refusal of an attempt that would begin at its deadline or later: the caller's own, if no timeout set it.

@@ -82,6 +82,16 @@ public struct PolicyClock: Clock {
     return replacement.now().nanoseconds
   }
 
+  /// An instant that now is at least, and by less than ``coarseness`` more: a quarter of the cost of ``nanoseconds``. For
+  /// the question whether something is still far off.
+  package var coarseNanoseconds: Int64 {
+    guard let replacement else { return systemCoarseNanoseconds() }
+    return replacement.now().nanoseconds
+  }
+
+  /// Three ticks of a kernel with the slowest timer in use, 100 a second, in nanoseconds.
+  package static let coarseness: Int64 = 30_000_000
+
   public var minimumResolution: Duration { .nanoseconds(1) }
 
   /// Sleeps until the clock shows `deadline`.
