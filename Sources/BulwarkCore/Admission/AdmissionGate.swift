@@ -2,7 +2,7 @@
 ///
 ///     struct PeerGate: AdmissionGate {
 ///       let allowed: Set<Peer>
-///       func admit(_ call: ArrivingCall) -> Admission {
+///       func admit(_ call: inout ArrivingCall) -> Admission {
 ///         self.allowed.contains(call.peer)
 ///           ? .admitted : .rejected(RPCError(code: .permissionDenied, message: "unknown peer"))
 ///       }
@@ -21,20 +21,14 @@ public protocol AdmissionGate: Sendable {
   /// them. Asked once per method. Default: itself.
   func bound(to method: MethodDescriptor) -> any AdmissionGate
 
-  /// How long a call may take here at most, from its arrival to the last byte of its response, whatever time the client
-  /// gives it; nil for as long as that. Asked before ``admit(_:)``. Default: nil.
-  func timeLimit(for call: ArrivingCall) -> Duration?
-
-  /// Decides about a call.
-  func admit(_ call: ArrivingCall) -> Admission
+  /// Decides about a call, and may bound its time: ``ArrivingCall/limit(to:)``.
+  func admit(_ call: inout ArrivingCall) -> Admission
 }
 
 extension AdmissionGate {
   public func applies(to method: MethodDescriptor) -> Bool { true }
 
   public func bound(to method: MethodDescriptor) -> any AdmissionGate { self }
-
-  public func timeLimit(for call: ArrivingCall) -> Duration? { nil }
 }
 
 /// A call whose headers have come.
@@ -49,7 +43,7 @@ public struct ArrivingCall: Sendable {
   public let arrival: MonotonicInstant
   /// When the call runs out of time, or nil; later than `arrival`. The earlier of what the client gives it and what the
   /// gates so far allow.
-  public internal(set) var deadline: MonotonicInstant?
+  public private(set) var deadline: MonotonicInstant?
 
   /// Creates a call; servers and tests do.
   public init(
@@ -68,9 +62,16 @@ public struct ArrivingCall: Sendable {
 }
 
 extension ArrivingCall {
-  /// Takes over what a gate allows at most.
-  package mutating func limit(to time: Duration) {
-    self.deadline = .earliest(self.deadline, self.arrival.advanced(by: time))
+  /// Bounds the call's time, from its arrival to the last byte of its response, whatever time the client gives it. The
+  /// shortest of all limits counts.
+  public mutating func limit(to time: Duration) {
+    self.limit(toNanoseconds: time.saturatedNanoseconds)
+  }
+
+  /// The same with a time that was converted beforehand: a `Duration` of 128 bits takes a division.
+  package mutating func limit(toNanoseconds time: Int64) {
+    let end = self.arrival.advanced(byNanoseconds: time)
+    self.deadline = self.deadline.map { min($0, end) } ?? end
   }
 }
 

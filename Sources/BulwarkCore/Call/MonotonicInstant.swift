@@ -22,9 +22,15 @@ public struct MonotonicInstant: Hashable, Comparable, Sendable, CustomStringConv
 
   /// The instant `duration` later (earlier if negative), saturated to what 64 bits of nanoseconds hold.
   public func advanced(by duration: Duration) -> MonotonicInstant {
-    let (sum, overflow) = self.nanoseconds.addingReportingOverflow(duration.saturatedNanoseconds)
+    self.advanced(byNanoseconds: duration.saturatedNanoseconds)
+  }
+
+  /// The same for a duration that is known in nanoseconds.
+  @inlinable
+  package func advanced(byNanoseconds nanoseconds: Int64) -> MonotonicInstant {
+    let (sum, overflow) = self.nanoseconds.addingReportingOverflow(nanoseconds)
     guard overflow else { return MonotonicInstant(nanoseconds: sum) }
-    return MonotonicInstant(nanoseconds: duration < .zero ? .min : .max)
+    return MonotonicInstant(nanoseconds: nanoseconds < 0 ? .min : .max)
   }
 
   /// How long after `self` the other instant lies; negative if it lies before.

@@ -73,7 +73,5 @@ private struct PlacedGate: AdmissionGate {
 
   func bound(to method: MethodDescriptor) -> any AdmissionGate { self.wrapped.bound(to: method) }
 
-  func timeLimit(for call: ArrivingCall) -> Duration? { self.wrapped.timeLimit(for: call) }
-
-  func admit(_ call: ArrivingCall) -> Admission { self.wrapped.admit(call) }
+  func admit(_ call: inout ArrivingCall) -> Admission { self.wrapped.admit(&call) }
 }

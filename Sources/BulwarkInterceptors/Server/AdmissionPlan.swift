@@ -36,7 +36,7 @@ final class AdmissionPlan: Sendable {
   /// Decides about a call. Neither locks nor allocates where nothing is refused and nobody waits.
   func admit(_ call: ArrivingCall) -> Admission {
     guard !self.policies.isEmpty else { return .admitted }
-    let now = self.clock.nanoseconds
+    let now = self.clock.nanoseconds(ifSystem: call.arrival.nanoseconds)
     let ticket: CircuitTicket
     switch self.enterCircuit(at: now) {
     case .admitted(let admitted): ticket = admitted
@@ -143,11 +143,12 @@ final class AdmissionPlan: Sendable {
 
   fileprivate func settle(_ ticket: CircuitTicket, _ outcome: AdmissionOutcome, holdsPlace: Bool) {
     if holdsPlace { self.policies.bulkhead?.release(weight: self.weight) }
-    let now = self.clock.nanoseconds
     switch outcome {
-    case .withdrawn: self.withdraw(ticket, at: now)
-    case .abandoned: self.policies.circuitBreaker?.settle(ticket, as: .neutral, at: now)
+    case .withdrawn: self.withdraw(ticket, at: self.clock.nanoseconds)
+    case .abandoned: self.policies.circuitBreaker?.end(ticket, as: .neutral)
+    case .answered(.ok): self.policies.circuitBreaker?.end(ticket, as: .success)
     case .answered(let code):
+      let now = self.clock.nanoseconds
       let verdict = self.classifier.verdict(on: code, after: now &- ticket.start)
       self.policies.circuitBreaker?.settle(ticket, as: verdict, at: now)
     }

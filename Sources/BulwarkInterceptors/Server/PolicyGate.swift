@@ -8,8 +8,8 @@ struct PolicyGate: AdmissionGate {
     BoundPolicyGate(slot: self.policies.serverSlot(for: method))
   }
 
-  func admit(_ call: ArrivingCall) -> Admission {
-    self.bound(to: call.method).admit(call)
+  func admit(_ call: inout ArrivingCall) -> Admission {
+    self.bound(to: call.method).admit(&call)
   }
 }
 
@@ -17,7 +17,5 @@ struct PolicyGate: AdmissionGate {
 private struct BoundPolicyGate: AdmissionGate {
   let slot: PlanSlot<ServerPlan>
 
-  func timeLimit(for call: ArrivingCall) -> Duration? { self.slot.current?.timeout }
-
-  func admit(_ call: ArrivingCall) -> Admission { self.slot.current?.admit(call) ?? .admitted }
+  func admit(_ call: inout ArrivingCall) -> Admission { self.slot.current?.admit(&call) ?? .admitted }
 }

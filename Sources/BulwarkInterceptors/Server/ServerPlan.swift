@@ -3,7 +3,7 @@ import BulwarkResilience
 
 /// What stands before the calls of one method on a server.
 final class ServerPlan: Sendable {
-  let timeout: Duration?
+  private let timeout: Int64?
   let idleTimeout: Duration?
   private let circuitBreaker: ScopedPolicy<CircuitBreaker>?
   private let rateLimiter: ScopedPolicy<RateLimiter>?
@@ -16,7 +16,7 @@ final class ServerPlan: Sendable {
   private let failure: RPCError?
 
   init(_ policy: MethodPolicy, policies: PolicyTrio, clock: PolicyClock) {
-    self.timeout = policy.timeout
+    self.timeout = policy.timeout?.saturatedNanoseconds
     self.idleTimeout = policy.idleTimeout
     self.circuitBreaker = policies.circuitBreaker
     self.rateLimiter = policies.rateLimiter
@@ -48,8 +48,9 @@ final class ServerPlan: Sendable {
       && self.bulkhead == nil
   }
 
-  func admit(_ call: ArrivingCall) -> Admission {
+  func admit(_ call: inout ArrivingCall) -> Admission {
     if let failure { return .rejected(failure) }
+    if let timeout { call.limit(toNanoseconds: timeout) }
     guard self.isPerPeer else { return self.shared.admit(call) }
     let peer = call.peer.key
     let own = AdmissionPlan(

@@ -108,7 +108,7 @@ public final class CircuitBreaker: Sendable {
 
   /// ``settle(_:as:at:)`` now.
   @usableFromInline
-  func end(_ ticket: CircuitTicket, as verdict: Verdict) {
+  package func end(_ ticket: CircuitTicket, as verdict: Verdict) {
     self.withStripe { $0.end(ticket, as: verdict) }
   }
 

@@ -82,6 +82,11 @@ public struct PolicyClock: Clock {
     return replacement.now().nanoseconds
   }
 
+  /// The time, where it was read already: the system's monotonic clock showed `known` a moment ago.
+  package func nanoseconds(ifSystem known: Int64) -> Int64 {
+    self.replacement.map { $0.now().nanoseconds } ?? known
+  }
+
   /// An instant that now is at least, and by less than ``coarseness`` more: a quarter of the cost of ``nanoseconds``. For
   /// the question whether something is still far off.
   package var coarseNanoseconds: Int64 {

@@ -9,26 +9,21 @@ extension ServerConnection {
   /// Asks the gates of a call, in order. The first that rejects it ends it, and the others get back what they gave.
   ///
   /// - Parameter call: the call; left with the deadline that the gates allow it.
-  /// - Returns: the status of the call if it was rejected.
-  func admit(_ call: inout ArrivingCall, to stream: HTTP2StreamID, _ gates: [any AdmissionGate]) -> RPCError?
-  {
+  /// - Returns: what it holds, if anything.
+  /// - Throws: the status of the call if it was rejected.
+  func admit(_ call: inout ArrivingCall, _ gates: [any AdmissionGate]) throws(RPCError) -> HeldPermits? {
     var held: HeldPermits?
     for gate in gates {
-      if let limit = gate.timeLimit(for: call) { call.limit(to: limit) }
-      switch gate.admit(call) {
+      switch gate.admit(&call) {
       case .admitted: break
       case .holding(let permit): self.emptyPermits(&held).add(permit)
       case .waiting(let wait): self.emptyPermits(&held).add(wait)
       case .rejected(let error):
-        if let held {
-          held.settle(.withdrawn)
-          self.sparePermits.append(held)
-        }
-        return error
+        if let held { self.settle(held, .withdrawn) }
+        throw error
       }
     }
-    if let held { self.permits[stream] = held }
-    return nil
+    return held
   }
 
   private func emptyPermits(_ held: inout HeldPermits?) -> HeldPermits {
@@ -41,21 +36,39 @@ extension ServerConnection {
   /// What the task of a call has to wait for before its handler may begin, in order. The permits that come of it go
   /// to `hold`.
   public func takeWaits(of id: HTTP2StreamID) -> [AdmissionWait] {
-    guard !self.permits.isEmpty else { return [] }
-    return self.permits[id]?.takeWaits() ?? []
+    self.permits(of: id)?.takeWaits() ?? []
   }
 
   /// Keeps a permit that a started call has waited for, until that call is over.
   public func hold(_ permit: any AdmissionPermit, for id: HTTP2StreamID) {
-    self.permits[id]?.add(permit)
+    self.permits(of: id)?.add(permit)
   }
 
-  /// Follows a call that may hold permits, and takes them back when it is over.
-  func updatePermits(of id: HTTP2StreamID, _ change: (HeldPermits) -> Void) {
-    guard !self.permits.isEmpty, let held = self.permits[id] else { return }
-    change(held)
+  private func permits(of id: HTTP2StreamID) -> HeldPermits? {
+    self.streams[id]?.permits ?? self.orphanedPermits[id]
+  }
+
+  /// Takes the permits of a call back whose stream is closed, unless its handler still runs.
+  func releasePermits(of stream: ServerStream, isClean: Bool) {
+    guard let held = stream.permits.take() else { return }
+    held.streamClosed(isClean: isClean)
+    if let outcome = held.finalOutcome {
+      self.settle(held, outcome)
+    } else {
+      self.orphanedPermits[stream.call.id] = held
+    }
+  }
+
+  /// Takes the permits of a call back whose handler has returned, if its stream is closed.
+  func releasePermits(ofReturned id: HTTP2StreamID) {
+    guard let held = self.permits(of: id) else { return }
+    held.isHandlerRunning = false
     guard let outcome = held.finalOutcome else { return }
-    self.permits[id] = nil
+    self.orphanedPermits[id] = nil
+    self.settle(held, outcome)
+  }
+
+  private func settle(_ held: HeldPermits, _ outcome: AdmissionOutcome) {
     held.settle(outcome)
     if self.sparePermits.count < Self.maxSparePermits { self.sparePermits.append(held) }
   }
@@ -64,5 +77,7 @@ extension ServerConnection {
   private static let maxSparePermits = 64
 
   /// How many calls hold permits.
-  package var callsWithPermits: Int { self.permits.count }
+  package var callsWithPermits: Int {
+    self.orphanedPermits.count + self.streams.values.count { $0.permits != nil }
+  }
 }

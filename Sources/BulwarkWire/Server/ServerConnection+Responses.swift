@@ -98,8 +98,8 @@ extension ServerConnection {
         limit: self.limits.maxMetadataBytes
       )
       _ = stream.machine.answer()
-      self.updatePermits(of: stream.call.id) { $0.status = .ok }
-      self.deadlines.remove(stream.call.id)
+      stream.permits?.status = .ok
+      stream.wakeAt = .distantFuture
       _ = self.session.finish(stream.call.id, trailers: trailers)
     } catch {
       self.fail(stream, error)
@@ -108,8 +108,8 @@ extension ServerConnection {
 
   func fail(_ stream: ServerStream, _ error: RPCError) {
     guard stream.machine.answer() else { return }
-    self.updatePermits(of: stream.call.id) { $0.status = error.code }
-    self.deadlines.remove(stream.call.id)
+    stream.permits?.status = error.code
+    stream.wakeAt = .distantFuture
     let trailing = stream.call.context.trailingMetadata
     if stream.machine.hasSentHeaders {
       let trailers = ResponseFields.errorTrailers(error, trailing, self.limits)

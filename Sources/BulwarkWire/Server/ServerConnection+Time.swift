@@ -5,18 +5,13 @@ import BulwarkHTTP2
 extension ServerConnection {
   /// When `deadlineReached` is due next; nil if nothing waits for time.
   public var nextDeadline: MonotonicInstant? {
-    switch (self.deadlines.earliest, self.timers.next) {
-    case (let deadline?, let timer?): min(deadline, timer)
-    case (let deadline?, nil): deadline
-    case (nil, let timer): timer
-    }
+    let next = min(self.earliestWake, self.timers.next ?? .distantFuture)
+    return next == .distantFuture ? nil : next
   }
 
   /// Time has passed: calls past their deadline are answered and cancelled, a peer that stalls is cut off.
   public func deadlineReached(now: MonotonicInstant) {
-    while let stream = self.deadlines.popExpired(now: now) {
-      self.deadlineExceeded(stream, now: now)
-    }
+    if self.earliestWake <= now { self.wakeStreams(now: now) }
     switch self.timers.fired(now: now) {
     case .none:
       break
@@ -29,8 +24,33 @@ extension ServerConnection {
     }
   }
 
-  private func deadlineExceeded(_ id: HTTP2StreamID, now: MonotonicInstant) {
-    guard let stream = self.streams[id] else { return }
+  /// Has a call looked at when its time is over.
+  ///
+  /// A call costs two stores, since nearly all end in time: who is due is looked for among all streams, at most once for
+  /// each call that had a limit.
+  func wake(_ stream: ServerStream, at instant: MonotonicInstant) {
+    stream.wakeAt = instant
+    self.earliestWake = min(self.earliestWake, instant)
+  }
+
+  private func wakeStreams(now: MonotonicInstant) {
+    var due: [ServerStream] = []
+    self.earliestWake = .distantFuture
+    for stream in self.streams.values {
+      if stream.wakeAt <= now {
+        due.append(stream)
+      } else {
+        self.earliestWake = min(self.earliestWake, stream.wakeAt)
+      }
+    }
+    due.sort { ($0.wakeAt, $0.call.id) < ($1.wakeAt, $1.call.id) }
+    for stream in due {
+      stream.wakeAt = .distantFuture
+      self.deadlineExceeded(stream, now: now)
+    }
+  }
+
+  private func deadlineExceeded(_ stream: ServerStream, now: MonotonicInstant) {
     let isOutOfTime = stream.call.context.deadline.map { $0 <= now } ?? false
     self.end(stream, isOutOfTime ? .deadlineExceeded : .requestTooSlow(self.limits.heldCollectingTimeout))
   }
@@ -40,10 +60,10 @@ extension ServerConnection {
   func boundCollecting(now: MonotonicInstant) {
     guard !self.collectingCalls.isEmpty else { return }
     for stream in self.collectingCalls
-    where stream.machine.isCollecting && self.permits[stream.call.id] != nil {
+    where stream.machine.isCollecting && stream.permits != nil {
       stream.hasCollectingTimer = true
       let end = now.advanced(by: .nanoseconds(self.limits.heldCollectingTimeout))
-      self.deadlines.insert(stream.call.id, at: min(end, stream.call.context.deadline ?? end))
+      self.wake(stream, at: min(end, stream.call.context.deadline ?? end))
     }
     self.collectingCalls.removeAll(keepingCapacity: true)
   }
@@ -52,8 +72,7 @@ extension ServerConnection {
   func requestIsWhole(_ stream: ServerStream) {
     guard stream.hasCollectingTimer else { return }
     stream.hasCollectingTimer = false
-    self.deadlines.remove(stream.call.id)
-    if let deadline = stream.call.context.deadline { self.deadlines.insert(stream.call.id, at: deadline) }
+    self.wake(stream, at: stream.call.context.deadline ?? .distantFuture)
   }
 
   /// Answers a call with an error, whether it has a handler or not, and cancels the handler if it has.
@@ -100,7 +119,7 @@ extension ServerConnection {
       stream.wasCutOff = true
       self.session.reset(stream.call.id, .cancel, isGlitch: true)
       if stream.machine.answer() {
-        self.deadlines.remove(stream.call.id)
+        stream.wakeAt = .distantFuture
         self.cancelHandler(of: stream, .responseNotTaken)
       }
     }

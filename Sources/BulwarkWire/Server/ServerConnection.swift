@@ -17,10 +17,11 @@ public final class ServerConnection {
   var streams = StreamTable<ServerStream>()
   var outputs = Deque<ServerOutput>()
   var timers: ConnectionTimers
-  var deadlines = DeadlineTable<HTTP2StreamID>()
+  /// No stream's `wakeAt` is earlier. It may be that of a call that has ended.
+  var earliestWake = MonotonicInstant.distantFuture
   var shutdown = ShutdownMachine()
-  /// What the calls hold that gates have let in: only calls with a permit are in here.
-  var permits = StreamTable<HeldPermits>()
+  /// What calls hold whose handlers have outlived their streams.
+  var orphanedPermits = StreamTable<HeldPermits>()
   /// Those of earlier calls, to be used again.
   var sparePermits: [HeldPermits] = []
   /// How the last rejected call was answered: in a flood of rejections the next one is answered alike.
@@ -179,6 +180,7 @@ public final class ServerConnection {
         return
       }
     }
+    var permits: HeldPermits?
     if !entry.gates.isEmpty {
       var arriving = ArrivingCall(
         method: entry.descriptor,
@@ -187,7 +189,9 @@ public final class ServerConnection {
         arrival: now,
         deadline: deadline
       )
-      if let error = self.admit(&arriving, to: stream, entry.gates) {
+      do throws(RPCError) {
+        permits = try self.admit(&arriving, entry.gates)
+      } catch {
         self.answer(stream, with: error)
         return
       }
@@ -202,16 +206,15 @@ public final class ServerConnection {
     )
     let call = ServerCall(id: stream, entry: entry, context: context)
     let state = ServerStream(call, maxMessageBytes: self.limits.maxReceiveMessageBytes, now: now)
+    state.permits = permits
     self.streams[stream] = state
     self.heldCalls += 1
     self.timers.streamOpened(now: now)
-    if let deadline {
-      self.deadlines.insert(stream, at: deadline)
-    }
+    if let deadline { self.wake(state, at: deadline) }
     if state.machine.isCollecting {
-      if !entry.gates.isEmpty { self.collectingCalls.append(state) }
+      if permits != nil { self.collectingCalls.append(state) }
     } else {
-      self.updatePermits(of: stream) { $0.isHandlerRunning = true }
+      permits?.isHandlerRunning = true
       self.outputs.append(.startStream(call))
     }
     if endStream {
@@ -249,7 +252,7 @@ public final class ServerConnection {
         self.reject(state, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
       }
     case .start(let message):
-      self.updatePermits(of: stream) { $0.isHandlerRunning = true }
+      state.permits?.isHandlerRunning = true
       self.requestIsWhole(state)
       self.outputs.append(.startUnary(state.call, message: message.detached()))
     case .reject(let error):
@@ -262,7 +265,7 @@ public final class ServerConnection {
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
     guard let state = self.streams.removeValue(forKey: stream) else { return }
-    self.deadlines.remove(stream)
+    if self.streams.isEmpty { self.earliestWake = .distantFuture }
     self.collectingBytes -= state.machine.collectedBytes
     if state.machine.isCollecting {
       self.heldCalls -= 1
@@ -270,7 +273,7 @@ public final class ServerConnection {
       let error = RPCError(code: .cancelled, message: "the client ended the call (\(code))", origin: .remote)
       self.cancelHandler(of: state, error)
     }
-    self.updatePermits(of: stream) { $0.streamClosed(isClean: code == .noError) }
+    self.releasePermits(of: state, isClean: code == .noError)
   }
 
   /// The call is over while its handler runs.
@@ -311,15 +314,15 @@ public final class ServerConnection {
   func reject(_ stream: ServerStream, _ error: RPCError) {
     self.collectingBytes -= stream.machine.collectedBytes
     _ = stream.machine.answer()
-    self.deadlines.remove(stream.call.id)
+    stream.wakeAt = .distantFuture
     self.heldCalls -= 1
-    self.updatePermits(of: stream.call.id) { $0.status = error.code }
+    stream.permits?.status = error.code
     self.answer(stream.call.id, with: error)
   }
 
   func releaseHeldCall(_ id: HTTP2StreamID) {
     self.heldCalls -= 1
-    self.updatePermits(of: id) { $0.isHandlerRunning = false }
+    self.releasePermits(ofReturned: id)
   }
 }
 

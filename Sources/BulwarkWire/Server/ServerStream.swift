@@ -8,6 +8,12 @@ final class ServerStream {
   /// When bytes of a unary request, or room for a response, were last seen.
   var lastProgress: MonotonicInstant
 
+  /// When to look whether it is out of time; `distantFuture` if it has all the time there is.
+  var wakeAt = MonotonicInstant.distantFuture
+
+  /// What it holds of the gates that let it in, while the stream is open.
+  var permits: HeldPermits?
+
   /// Whether the request must be whole by a time of its own, because the call holds something of a gate meanwhile.
   var hasCollectingTimer = false
 

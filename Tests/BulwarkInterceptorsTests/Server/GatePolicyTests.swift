@@ -197,9 +197,21 @@ struct GatePolicyTests {
 
   @Test func aServersTimeLimitIsTheMethodsTimeout() throws {
     let policies = try Sample.policies(self.clock) { Calls(Sample.call).timeout(.seconds(2)) }
-    let call = ArrivingCall(method: Sample.call, peer: Peer(address: "test"), arrival: self.clock.now)
-    #expect(policies.gate.bound(to: Sample.call).timeLimit(for: call) == .seconds(2))
-    #expect(policies.gate.bound(to: Sample.other).timeLimit(for: call) == nil)
+    func deadline(_ method: MethodDescriptor, _ given: Duration?) -> MonotonicInstant? {
+      var call = ArrivingCall(
+        method: method,
+        peer: Peer(address: "test"),
+        arrival: self.clock.now,
+        deadline: given.map { self.clock.now.advanced(by: $0) }
+      )
+      _ = policies.gate.bound(to: method).admit(&call)
+      return call.deadline
+    }
+    let inTwoSeconds = self.clock.now.advanced(by: .seconds(2))
+    #expect(deadline(Sample.call, nil) == inTwoSeconds)
+    #expect(deadline(Sample.call, .seconds(9)) == inTwoSeconds)
+    #expect(deadline(Sample.call, .seconds(1)) == self.clock.now.advanced(by: .seconds(1)))
+    #expect(deadline(Sample.other, nil) == nil)
   }
 
   @Test func aPolicyOfTheOtherSideIsNotThere() throws {

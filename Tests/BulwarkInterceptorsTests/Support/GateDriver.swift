@@ -19,13 +19,13 @@ struct GateDriver {
   )
     -> Admission
   {
-    let call = ArrivingCall(
+    var call = ArrivingCall(
       method: method,
       peer: Peer(address: peer),
       arrival: self.clock.now,
       deadline: within.map { self.clock.now.advanced(by: $0) }
     )
-    return self.gate.bound(to: method).admit(call)
+    return self.gate.bound(to: method).admit(&call)
   }
 
   /// So many calls at once; what became of each.

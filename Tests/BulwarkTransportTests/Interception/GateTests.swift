@@ -19,7 +19,7 @@ import Testing
     var outcome: AdmissionOutcome { get async throws { try await self.firstSettled.value() } }
     var permit: any AdmissionPermit { Permit(gate: self) }
 
-    func admit(_ call: ArrivingCall) -> Admission { self.decide(self) }
+    func admit(_ call: inout ArrivingCall) -> Admission { self.decide(self) }
 
     private struct Permit: AdmissionPermit {
       let gate: Gate

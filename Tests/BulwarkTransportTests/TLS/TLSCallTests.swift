@@ -207,7 +207,7 @@ private final class SeenPeer: Interceptor {
 }
 
 private struct OnlyValidators: AdmissionGate {
-  func admit(_ call: ArrivingCall) -> Admission {
+  func admit(_ call: inout ArrivingCall) -> Admission {
     call.peer.key.hasPrefix("uri:spiffe://chain/validator/")
       ? .admitted : .rejected(RPCError(code: .permissionDenied, message: "no validator"))
   }

@@ -236,7 +236,8 @@ import Testing
 private struct LimitingGate: AdmissionGate {
   let limit: Duration
 
-  func timeLimit(for call: ArrivingCall) -> Duration? { self.limit }
-
-  func admit(_ call: ArrivingCall) -> Admission { .admitted }
+  func admit(_ call: inout ArrivingCall) -> Admission {
+    call.limit(to: self.limit)
+    return .admitted
+  }
 }

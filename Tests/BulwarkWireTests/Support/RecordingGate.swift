@@ -27,7 +27,7 @@ final class RecordingGate: AdmissionGate {
   /// How the permits were settled, in that order.
   var settled: [AdmissionOutcome] { self.state.withLock { $0.settled } }
 
-  func admit(_ call: ArrivingCall) -> Admission {
+  func admit(_ call: inout ArrivingCall) -> Admission {
     self.state.withLock { $0.arrived.append(call) }
     return self.rejection(call).map { .rejected($0) } ?? .holding(Permit(gate: self))
   }
