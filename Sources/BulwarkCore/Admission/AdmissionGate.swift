@@ -73,6 +73,17 @@ extension ArrivingCall {
     let end = self.arrival.advanced(byNanoseconds: time)
     self.deadline = self.deadline.map { min($0, end) } ?? end
   }
+
+  /// What the handler is told of the call, now that it may begin.
+  package consuming func admitted(time: TimeSource) -> CallContext {
+    CallContext(
+      method: self.method,
+      metadata: self.metadata,
+      peer: self.peer,
+      deadline: self.deadline,
+      time: time
+    )
+  }
 }
 
 /// What a gate decides.

@@ -46,18 +46,30 @@ final class AdmissionPlan: Sendable {
       self.policies.circuitBreaker?.withdraw(ticket, at: now)
       return self.rejected(refusal, .rateLimiter)
     }
-    guard let bulkhead = self.policies.bulkhead else {
+    // Optional chaining, here and above: to bind a policy would retain and release it for each call.
+    guard self.policies.bulkhead != nil else {
       return self.policies.circuitBreaker == nil ? .admitted : .holding(CircuitAdmissionPermit(self, ticket))
     }
     guard !self.shadowed.contains(.bulkhead) else {
-      let isFull = bulkhead.take(weight: self.weight) != nil
+      let isFull = self.policies.bulkhead?.take(weight: self.weight) != nil
       return .holding(isFull ? CircuitAdmissionPermit(self, ticket) : PlaceAdmissionPermit(self, ticket))
     }
-    switch bulkhead.reserve(
-      weight: self.weight,
-      priority: self.priority,
-      deadline: call.deadline?.nanoseconds
-    ) {
+    // Its deadline is later than its arrival, so a place that is free needs no look at the clock.
+    if self.policies.bulkhead?.takeIfFree(weight: self.weight) ?? true {
+      return .holding(PlaceAdmissionPermit(self, ticket))
+    }
+    return self.lineUp(call, ticket, at: now)
+  }
+
+  /// A place in the bulkhead's queue, if it has one.
+  private func lineUp(_ call: ArrivingCall, _ ticket: CircuitTicket, at now: Int64) -> Admission {
+    let reservation =
+      self.policies.bulkhead?.reserve(
+        weight: self.weight,
+        priority: self.priority,
+        deadline: call.deadline?.nanoseconds
+      ) ?? .admitted
+    switch reservation {
     case .admitted:
       return .holding(PlaceAdmissionPermit(self, ticket))
     case .refused(let refusal):

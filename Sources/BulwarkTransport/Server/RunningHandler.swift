@@ -25,7 +25,7 @@ extension ServerChannelHandler {
   func startUnary(_ call: ServerCall, _ message: ByteBuffer) {
     guard case .unary(let handler) = call.entry.handler else { return }
     let completion = CallCompletion(self, call.id)
-    let waits = self.connection.takeWaits(of: call.id)
+    let waits = call.mustWait ? self.connection.takeWaits(of: call.id) : []
     self.start(call, RunningHandler()) {
       do {
         if !waits.isEmpty { try await completion.waitForAdmission(waits, of: call.context) }
@@ -58,7 +58,7 @@ extension ServerChannelHandler {
     let responses = OutboundMessages {
       completion.drain()
     }
-    let waits = self.connection.takeWaits(of: call.id)
+    let waits = call.mustWait ? self.connection.takeWaits(of: call.id) : []
     self.start(call, RunningHandler(requests: requests, responses: responses)) {
       do {
         if !waits.isEmpty { try await completion.waitForAdmission(waits, of: call.context) }

@@ -20,7 +20,7 @@ final class HeldPermits {
   var isHandlerRunning = false
   private var outcome: AdmissionOutcome?
 
-  func add(_ permit: any AdmissionPermit) {
+  func add(_ permit: consuming any AdmissionPermit) {
     if self.first == nil {
       self.first = permit
     } else {
@@ -31,6 +31,8 @@ final class HeldPermits {
   func add(_ wait: @escaping AdmissionWait) {
     self.waits.append(wait)
   }
+
+  var hasWaits: Bool { !self.waits.isEmpty }
 
   func takeWaits() -> [AdmissionWait] {
     guard !self.waits.isEmpty else { return [] }

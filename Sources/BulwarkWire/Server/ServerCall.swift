@@ -12,6 +12,9 @@ public struct ServerCall: Sendable {
 
   /// What the handler is told.
   public let context: CallContext
+
+  /// Whether its task begins with ``ServerConnection/takeWaits(of:)``.
+  public let mustWait: Bool
 }
 
 /// What a server connection wants done. Outputs are taken after each input, in order.

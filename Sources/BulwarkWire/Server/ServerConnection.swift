@@ -173,38 +173,35 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
-    var deadline = headers.timeout.map { now.advanced(by: .nanoseconds($0)) }
-    if let deadline {
-      guard deadline > now else {
-        self.answer(stream, with: .deadlineExceeded)
-        return
-      }
+    let given = headers.timeout.map { now.advanced(by: .nanoseconds($0)) }
+    if let given, given <= now {
+      self.answer(stream, with: .deadlineExceeded)
+      return
     }
+    var arriving = ArrivingCall(
+      method: entry.descriptor,
+      metadata: headers.metadata,
+      peer: self.peer,
+      arrival: now,
+      deadline: given
+    )
     var permits: HeldPermits?
     if !entry.gates.isEmpty {
-      var arriving = ArrivingCall(
-        method: entry.descriptor,
-        metadata: headers.metadata,
-        peer: self.peer,
-        arrival: now,
-        deadline: deadline
-      )
       do throws(RPCError) {
         permits = try self.admit(&arriving, entry.gates)
       } catch {
         self.answer(stream, with: error)
         return
       }
-      deadline = arriving.deadline
     }
-    let context = CallContext(
-      method: entry.descriptor,
-      metadata: headers.metadata,
-      peer: self.peer,
-      deadline: deadline,
-      time: self.time
+    let deadline = arriving.deadline
+    let context = arriving.admitted(time: self.time)
+    let call = ServerCall(
+      id: stream,
+      entry: entry,
+      context: context,
+      mustWait: permits?.hasWaits ?? false
     )
-    let call = ServerCall(id: stream, entry: entry, context: context)
     let state = ServerStream(call, maxMessageBytes: self.limits.maxReceiveMessageBytes, now: now)
     state.permits = permits
     self.streams[stream] = state
