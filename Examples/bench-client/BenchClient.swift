@@ -17,6 +17,9 @@ struct BenchClient: AsyncParsableCommand {
         server-stream  calls of --messages responses; each response counts, the latency is the whole call's
         bidi           one call, a request at a time; each pair counts, its latency is from request to response
 
+        With --flood the server is to refuse every Unary (`bench-server --policies closed`): what is measured are the \
+        other calls on the same connections.
+
       Callers run on the event loop of their connection, which spares each call two thread switches. That is \
       what `Task(executorPreference: client.executor)` does in a program; --global-executor measures the other \
       way. Nothing is counted during the warm-up, and nothing that ends after --seconds.
@@ -47,6 +50,9 @@ struct BenchClient: AsyncParsableCommand {
   @Option(help: "How many messages a client-stream or a server-stream carries.")
   var messages = 100
 
+  @Option(help: "How many more callers call Unary all the time beside them, and are refused by a limiter.")
+  var flood = 0
+
   @Flag(help: "Run the callers on the global executor instead of their connection's event loop.")
   var globalExecutor = false
 
@@ -59,6 +65,9 @@ struct BenchClient: AsyncParsableCommand {
     }
     guard self.connections <= self.concurrency else {
       throw ValidationError("--connections above --concurrency leaves connections without a caller")
+    }
+    guard self.flood >= 0, self.flood == 0 || self.kind != .unary else {
+      throw ValidationError("--flood must not be negative, and needs another --kind than unary")
     }
     guard self.payload >= 0, self.payload <= 1 << 30 else {
       throw ValidationError("--payload must be 0 to \(1 << 30) bytes")
@@ -82,6 +91,7 @@ struct BenchClient: AsyncParsableCommand {
     let tally = try await load.run(
       on: clients,
       callers: self.concurrency,
+      flood: self.flood,
       onGlobalExecutor: self.globalExecutor
     )
     for client in clients {

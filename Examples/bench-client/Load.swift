@@ -21,8 +21,14 @@ struct Load: Sendable {
   let window: Window
 
   /// Calls until the window is over. The first call that fails ends the load: its figures would mean nothing.
-  func run(on clients: [Client], callers: Int, onGlobalExecutor: Bool) async throws -> Tally {
+  func run(on clients: [Client], callers: Int, flood: Int, onGlobalExecutor: Bool) async throws -> Tally {
     try await withThrowingTaskGroup(of: Tally.self) { group in
+      for number in 0..<flood {
+        let client = clients[number % clients.count]
+        group.addTask(executorPreference: onGlobalExecutor ? nil : client.executor) {
+          try await self.flood(EchoClient(client))
+        }
+      }
       for number in 0..<callers {
         let client = clients[number % clients.count]
         group.addTask(executorPreference: onGlobalExecutor ? nil : client.executor) {
@@ -55,6 +61,21 @@ struct Load: Sendable {
     while start < self.window.end {
       _ = try await echo.unary(message)
       start = tally.ended(start, count: 1)
+    }
+    return tally
+  }
+
+  /// Calls that are refused, but for those that a limiter lets through now and then.
+  private func flood(_ echo: EchoClient) async throws -> Tally {
+    var tally = Tally(self.window)
+    let message = self.message
+    while .now < self.window.end {
+      do throws(RPCError) {
+        _ = try await echo.unary(message)
+      } catch {
+        guard error.code == .resourceExhausted else { throw error }
+        tally.countRefusal()
+      }
     }
     return tally
   }

@@ -15,6 +15,8 @@ struct Report {
     let seconds: Double
     let callsPerSecond: Double?
     let messagesPerSecond: Double?
+    /// Absent without a flood.
+    let refusalsPerSecond: Double?
     /// Absent if nothing ended in the measured time.
     let latencyMicroseconds: Latencies?
   }
@@ -31,7 +33,8 @@ struct Report {
   }
 
   init(_ run: BenchClient, _ tally: Tally) {
-    let rate = (Double(tally.count) / run.seconds * 10).rounded() / 10
+    let perSecond = { (count: Int) in (Double(count) / run.seconds * 10).rounded() / 10 }
+    let rate = perSecond(tally.count)
     let microseconds = { (percent: Double) in Double(tally.latencies.percentile(percent)) / 1000 }
     self.kind = run.kind
     self.fields = Fields(
@@ -43,6 +46,7 @@ struct Report {
       seconds: run.seconds,
       callsPerSecond: run.kind == .unary ? rate : nil,
       messagesPerSecond: run.kind == .unary ? nil : rate,
+      refusalsPerSecond: run.flood == 0 ? nil : perSecond(tally.refusals),
       latencyMicroseconds: tally.latencies.count == 0
         ? nil : Latencies(p50: microseconds(50), p99: microseconds(99), p999: microseconds(99.9))
     )
@@ -53,12 +57,15 @@ struct Report {
     let latency =
       self.fields.latencyMicroseconds.map { "p50 \($0.p50) us, p99 \($0.p99) us, p99.9 \($0.p999) us" }
       ?? "unknown: no call ended in the measured time"
+    let flood = self.fields.refusalsPerSecond.map {
+      "\nrefused  \(String(format: "%.0f", $0)) calls/s beside them"
+    }
     return """
       \(self.kind.rawValue): \(self.fields.concurrency) callers on \(self.fields.connections) connections, \
       payloads of \(self.fields.payloadBytes) bytes
       measured for \(self.fields.seconds) s, after a warm-up of \(self.fields.warmUpSeconds) s that does not count
       rate     \(String(format: "%.0f", rate)) \(self.kind.unit)/s
-      latency  \(latency)
+      latency  \(latency)\(flood ?? "")
       """
   }
 

@@ -19,6 +19,8 @@ struct Tally {
   /// Calls, or messages of streams.
   private(set) var count = 0
   private(set) var latencies = LatencyHistogram()
+  /// Calls of the flood that were refused.
+  private(set) var refusals = 0
 
   init(_ window: Window) {
     self.window = window
@@ -28,6 +30,13 @@ struct Tally {
   mutating func countMessage() {
     if self.window.contains(.now) {
       self.count += 1
+    }
+  }
+
+  /// A call of the flood was refused just now.
+  mutating func countRefusal() {
+    if self.window.contains(.now) {
+      self.refusals += 1
     }
   }
 
@@ -48,6 +57,7 @@ struct Tally {
 
   mutating func add(_ other: Tally) {
     self.count += other.count
+    self.refusals += other.refusals
     self.latencies.add(other.latencies)
   }
 }

@@ -61,24 +61,37 @@ def output(command: list[str]) -> str:
 
 
 def server_rate(stack: Stack, judge: Stack, body: pathlib.Path, requests: int) -> float:
-    """Requests per second that h2load gets answered over 8 connections with 32 streams each."""
+    """Requests per second that h2load gets answered."""
     with serving(stack) as port:
         # h2load looks at HTTP statuses only; a gRPC client that insists on OK has to be content first.
         client_rate(judge, port, in_flight=1, seconds=0.2)
-        count = int(requests * stack.share_of_requests)
-        report = output(
-            pinned(1, ["h2load", "-n", str(count), "-c", "8", "-m", "32", "-t", "1", "-d", str(body)])
-            + [
-                "-H",
-                "content-type: application/grpc",
-                "-H",
-                "te: trailers",
-                f"http://127.0.0.1:{port}/bench.Echo/Unary",
-            ]
-        )
+        return h2load(stack.name, port, body, int(requests * stack.share_of_requests))
+
+
+def h2load(name: str, port: int, body: pathlib.Path, count: int) -> float:
+    """Unary requests per second, on core 1, over 8 connections with 32 streams each."""
+    report = output(
+        pinned(1, ["h2load", "-n", str(count), "-c", "8", "-m", "32", "-t", "1", "-d", str(body)])
+        + [
+            "-H",
+            "content-type: application/grpc",
+            "-H",
+            "te: trailers",
+            f"http://127.0.0.1:{port}/bench.Echo/Unary",
+        ]
+    )
     if f"{count} succeeded, 0 failed, 0 errored, 0 timeout" not in report:
-        sys.exit(f"{stack.name}: not every request was answered:\n{report}")
+        sys.exit(f"{name}: not every request was answered:\n{report}")
     return float(re.search(r"finished in \S+, ([\d.]+) req/s", report)[1])
+
+
+@contextlib.contextmanager
+def unary_body() -> Iterator[pathlib.Path]:
+    """A file with the request that h2load sends."""
+    with tempfile.NamedTemporaryFile() as body:
+        body.write(struct.pack(">BI", 0, PAYLOAD + 2) + b"\n" + bytes([PAYLOAD]) + b"p" * PAYLOAD)
+        body.flush()
+        yield pathlib.Path(body.name)
 
 
 def client_rate(stack: Stack, port: int, in_flight: int, seconds: float) -> float:
@@ -121,13 +134,11 @@ def main() -> None:
     ]
     servers: dict[tuple[str, str], list[float]] = defaultdict(list)
     clients: dict[tuple[str, str], list[float]] = defaultdict(list)
-    with tempfile.NamedTemporaryFile() as body:
-        body.write(struct.pack(">BI", 0, PAYLOAD + 2) + b"\n" + bytes([PAYLOAD]) + b"p" * PAYLOAD)
-        body.flush()
+    with unary_body() as body:
         for number in range(1, options.rounds + 1):
             print(f"round {number} of {options.rounds}", file=sys.stderr)
             for stack in stacks:
-                servers["8 x 32", stack.name].append(server_rate(stack, cpp, pathlib.Path(body.name), options.requests))
+                servers["8 x 32", stack.name].append(server_rate(stack, cpp, body, options.requests))
             for in_flight in IN_FLIGHT:
                 for stack in stacks:
                     with serving(stack) as port:
@@ -137,4 +148,5 @@ def main() -> None:
     table(f"Clients against their own servers: {PAYLOAD}-byte unary on one connection, one core each", clients)
 
 
-main()
+if __name__ == "__main__":
+    main()
