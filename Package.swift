@@ -140,8 +140,10 @@ let package = Package(
     .executableTarget(
       name: "bulwark-policies",
       dependencies: [
-        "BulwarkConfiguration", "BulwarkInterceptors", "BulwarkCore", arguments,
+        "BulwarkConfiguration", "BulwarkInterceptors", "BulwarkResilience", "BulwarkCore", "BulwarkCodeGen",
+        arguments,
         .product(name: "SwiftProtobuf", package: "swift-protobuf"),
+        .product(name: "SwiftProtobufPluginLibrary", package: "swift-protobuf"),
       ],
       swiftSettings: settings
     ),

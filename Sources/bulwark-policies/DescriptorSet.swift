@@ -1,4 +1,5 @@
 import BulwarkCore
+import BulwarkInterceptors
 import Foundation
 import SwiftProtobuf
 
@@ -6,23 +7,29 @@ import SwiftProtobuf
 struct DescriptorSet {
   let methods: [MethodDescriptor]
 
+  /// What the files annotate the methods with, a source for each file that does.
+  let policies: [PolicySet]
+
   init(path: String) throws(Finding) {
+    let set: Google_Protobuf_FileDescriptorSet
     do {
-      let data = try Data(contentsOf: URL(filePath: path))
-      try self.init(Google_Protobuf_FileDescriptorSet(serializedBytes: data))
+      set = try Google_Protobuf_FileDescriptorSet(serializedBytes: Data(contentsOf: URL(filePath: path)))
     } catch {
       throw Finding("\(path): is no descriptor set: \(error)")
     }
-  }
-
-  init(_ set: Google_Protobuf_FileDescriptorSet) {
+    do throws(Finding) {
+      self.policies = try PolicySet.annotations(in: set)
+    } catch {
+      throw Finding("\(path): \(error)")
+    }
     self.methods = set.file.flatMap { file in
       file.service.flatMap { service in
         service.method.map { method in
           MethodDescriptor(
             service: file.package.isEmpty ? service.name : "\(file.package).\(service.name)",
             method: method.name,
-            kind: method.kind
+            kind: method.kind,
+            idempotency: method.options.bulwarkIdempotency
           )
         }
       }
@@ -37,6 +44,16 @@ extension Google_Protobuf_MethodDescriptorProto {
     case (true, false): .clientStreaming
     case (false, true): .serverStreaming
     case (true, true): .bidirectional
+    }
+  }
+}
+
+extension Google_Protobuf_MethodOptions {
+  fileprivate var bulwarkIdempotency: BulwarkCore.IdempotencyLevel {
+    switch self.idempotencyLevel {
+    case .idempotencyUnknown: .unknown
+    case .noSideEffects: .noSideEffects
+    case .idempotent: .idempotent
     }
   }
 }

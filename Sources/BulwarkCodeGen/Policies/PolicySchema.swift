@@ -1,11 +1,11 @@
 import SwiftProtobuf
-import SwiftProtobufPluginLibrary
+package import SwiftProtobufPluginLibrary
 
 /// `bulwark/policy.proto` as protoc knows it in a run: the two options, and the messages that describe their values.
 ///
 /// It is what the user's protoc has read, and not a copy of it, so that an option is read by the descriptor that it was
 /// written by.
-struct PolicySchema {
+package struct PolicySchema {
   /// `(bulwark.policy)` of a method.
   let method: FieldDescriptor
 
@@ -16,7 +16,7 @@ struct PolicySchema {
   private static let serviceOption = "bulwark.default_policy"
 
   /// The options that a file can use; nil if it does not import them.
-  init?(visibleIn file: FileDescriptor) {
+  package init?(visibleIn file: FileDescriptor) {
     var extensions: [FieldDescriptor] = []
     for imported in file.dependencies { Self.collect(from: imported, into: &extensions) }
     guard let method = extensions.first(where: { $0.fullName == Self.methodOption }),

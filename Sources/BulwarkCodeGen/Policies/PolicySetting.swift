@@ -2,18 +2,17 @@ import SwiftProtobuf
 import SwiftProtobufPluginLibrary
 
 /// One thing that an annotation sets.
-struct PolicySetting {
+package struct PolicySetting {
   /// What it is set to.
-  enum Value {
-    /// A value, as a Swift expression.
-    case expression(String)
+  package enum Value {
+    case literal(PolicyLiteral)
     /// A group of settings, which may be empty.
     case section([PolicySetting])
   }
 
   /// The key: `break_duration`.
-  let key: String
-  let value: Value
+  package let key: String
+  package let value: Value
 
   /// The property of the policy's Swift type.
   var property: String { Casing.lowerCamel(self.key) }
@@ -26,10 +25,10 @@ extension [PolicySetting] {
     return settings
   }
 
-  /// The Swift expression that a value is set to; nil if it is left open.
-  func expression(_ key: String) -> String? {
-    guard case .expression(let expression)? = self.first(where: { $0.key == key })?.value else { return nil }
-    return expression
+  /// What a value is set to; nil if it is left open.
+  func literal(_ key: String) -> PolicyLiteral? {
+    guard case .literal(let literal)? = self.first(where: { $0.key == key })?.value else { return nil }
+    return literal
   }
 }
 
@@ -59,42 +58,41 @@ struct PolicyReader {
         for number in try options.integers(field.number) {
           names.append(try self.name(number, of: field, key))
         }
-        value = .expression("[\(names.joined(separator: ", "))]")
+        value = .literal(.choices(names))
       } else {
-        value = .expression(try self.expression(last, of: field, key))
+        value = .literal(try self.literal(last, of: field, key))
       }
       settings.append(PolicySetting(key: field.name, value: value))
     }
     return settings
   }
 
-  /// A value as Swift writes it.
-  private func expression(
+  private func literal(
     _ value: OptionBytes.Value,
     of field: FieldDescriptor,
     _ key: String
-  ) throws(GeneratorError) -> String {
+  ) throws(GeneratorError) -> PolicyLiteral {
     switch (field.type, value) {
     case (.bool, .varint(let number)):
-      return "\(number != 0)"
+      return .flag(number != 0)
     case (.uint32, .varint(let number)):
-      return "\(number)"
+      return .integer(number)
     case (.double, .fixed64(let pattern)):
       let number = Double(bitPattern: pattern)
       guard number.isFinite else { throw self.refusal(key, "\(number)", "a number") }
-      return "\(number)"
+      return .number(number)
     case (.enum, .varint(let number)):
-      return try self.name(number, of: field, key)
+      return .choice(try self.name(number, of: field, key))
     case (.string, .bytes(let bytes)) where field.name == Self.nameKey:
       let text = String(decoding: bytes, as: UTF8.self)
       guard !text.isEmpty else { throw self.refusal(key, "\"\"", "a text that is not empty") }
-      return text.debugDescription
+      return .text(text)
     case (.string, .bytes(let bytes)):
       let text = String(decoding: bytes, as: UTF8.self)
-      guard let duration = DurationLiteral(text) else {
+      guard DurationLiteral(text) != nil else {
         throw self.refusal(key, text.debugDescription, DurationLiteral.allowed)
       }
-      return duration.expression
+      return .duration(text)
     default:
       throw self.refusal(key, "of type \(field.type)", "what this version of protoc-gen-bulwark knows")
     }
@@ -103,7 +101,7 @@ struct PolicyReader {
   /// The one key whose value is a text; all others that are strings are durations.
   private static let nameKey = "name"
 
-  /// The Swift name of an enumerator.
+  /// The name of an enumerator.
   private func name(
     _ number: UInt64,
     of field: FieldDescriptor,
@@ -115,11 +113,8 @@ struct PolicyReader {
       let names = field.enumType?.values.map(\.name) ?? []
       throw self.refusal(key, "\(number)", names.joined(separator: ", "))
     }
-    return "." + (Self.irregularNames[choice.name] ?? Casing.lowerCamel(choice.name))
+    return choice.name
   }
-
-  /// Enumerators that Swift does not call what the rule says.
-  private static let irregularNames = ["ADAPTIVE_LIFO": "adaptiveLIFO", "INTERNAL": "internalError"]
 
   /// The error of a value.
   func refusal(_ key: String, _ value: String, _ allowed: String) -> GeneratorError {
