@@ -81,9 +81,16 @@ public final class InterceptedInvoker: CallInvoker {
     )
   }
 
+  /// A method's chain. One with two interceptors that make attempts refuses every call: the calls of one would be
+  /// attempts of the other, and their numbers multiply.
   private func chain(of method: MethodDescriptor) -> NextCall? {
     self.chains.chain(of: method) {
-      foldedChain(self.interceptors, for: method) { [base] request throws(RPCError) in
+      let reissuing = self.interceptors.filter { $0.level == .reissue && $0.applies(to: method) }
+      if reissuing.count > 1 {
+        let refusal = RPCError.reissuedTwice(method, by: reissuing)
+        return { (_) throws(RPCError) in throw refusal }
+      }
+      return foldedChain(self.interceptors, for: method) { [base] request throws(RPCError) in
         try await request.send(on: base)
       }
     }
@@ -147,5 +154,22 @@ extension CallRequest {
     options.waitForReady = self.waitForReady
     options.metadata = self.metadata
     return options
+  }
+}
+
+extension RPCError {
+  fileprivate static func reissuedTwice(_ method: MethodDescriptor, by interceptors: [any Interceptor])
+    -> RPCError
+  {
+    let names = interceptors.map { "\(type(of: $0))" }.joined(separator: " and ")
+    return RPCError(
+      code: .internalError,
+      message: """
+        \(names) both make attempts out of a call of \(method), and the attempts of one would multiply with those of the \
+        other. Remedy: keep one at the level `reissue`; what is to happen once around all attempts belongs to `call`, what \
+        happens in each to `attempt`.
+        """,
+      origin: .policy
+    )
   }
 }

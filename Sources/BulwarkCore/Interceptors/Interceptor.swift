@@ -65,7 +65,8 @@ public typealias CallResponse = Response<ByteBuffer?>
 public enum InterceptorLevel: Hashable, CaseIterable, Sendable {
   /// Once per call, around all of its attempts.
   case call
-  /// What makes attempts out of a call: retries and hedges.
+  /// What makes attempts out of a call: retries and hedges. At most one interceptor of a method's can: where two of them
+  /// apply on a client, every call fails with INTERNAL, which names them.
   case reissue
   /// Once per attempt.
   case attempt

@@ -2,6 +2,7 @@ import BulwarkCore
 import BulwarkInterceptors
 import BulwarkResilience
 import BulwarkTestKit
+import NIOCore
 import Testing
 
 /// Retries of a client (gRFC A6).
@@ -141,6 +142,24 @@ struct RetryPolicyTests {
     #expect(client.server.asked.count == 2)
     #expect(await self.run(client) == .unavailable)
     #expect(client.server.asked.count == 3)
+  }
+
+  @Test func callsThatTwoInterceptorsWouldRetryAreRefusedWithTheRemedy() async throws {
+    let server = ScriptedInvoker(self.clock, .ok)
+    let policies = try Sample.policies(self.clock) { Calls(Sample.call).retry(attempts: 3) }
+    let invoker = InterceptedInvoker(
+      server,
+      interceptors: [policies.clientInterceptor(to: "server"), policies.clientInterceptor(to: "server")],
+      peer: Peer(address: "server"),
+      time: self.clock.timeSource
+    )
+    let error = await #expect(throws: RPCError.self) {
+      try await invoker.unary(Sample.call, ByteBuffer(string: "m"), CallOptions())
+    }
+    #expect(error?.code == .internalError && error?.origin == .policy)
+    #expect(error?.message.contains("app.Service/Call") == true)
+    #expect(error?.message.contains("Remedy: keep one at the level `reissue`") == true)
+    #expect(server.asked.isEmpty)
   }
 
   @Test func aRetryPolicyThatIsOffMakesNoAttempts() async throws {
