@@ -2,13 +2,15 @@ import BulwarkCore
 
 /// The interceptor that a client's policies stand in.
 struct ClientPolicyInterceptor: Interceptor {
-  let policies: Policies
-  let target: String
+  let use: TargetUse
 
   var level: InterceptorLevel { .reissue }
 
   func bound(to method: MethodDescriptor) -> any Interceptor {
-    BoundClientPolicies(slot: self.policies.clientSlot(for: method, to: self.target))
+    BoundClientPolicies(
+      slot: self.use.policies.clientSlot(for: method, to: self.use.target),
+      use: self.use
+    )
   }
 
   func intercept(_ request: CallRequest, next: NextCall) async throws(RPCError) -> CallResponse {
@@ -19,6 +21,7 @@ struct ClientPolicyInterceptor: Interceptor {
 /// The interceptor of one method.
 private struct BoundClientPolicies: Interceptor {
   let slot: PlanSlot<ClientPlan>
+  let use: TargetUse
 
   var level: InterceptorLevel { .reissue }
 

@@ -58,9 +58,19 @@ public final class Policies: CallProtection {
 
   /// What a client has around its calls.
   ///
+  /// All that is for one target share its policies. When the last one is gone they are kept for whoever comes next, until
+  /// 256 other targets have been left since: then the target's policies are forgotten, and the manager
+  /// forgets them too.
+  ///
   /// - Parameter target: where the calls go.
   public func clientInterceptor(to target: String) -> any Interceptor {
-    ClientPolicyInterceptor(policies: self, target: target)
+    self.state.withLock { $0.enter(target) }
+    return ClientPolicyInterceptor(use: TargetUse(of: target, in: self))
+  }
+
+  /// Nobody calls the target through an interceptor any more.
+  fileprivate func leave(_ target: String) {
+    self.state.withLock { $0.leave(target) }
   }
 
   /// Puts another configuration in the place of the one so far, for the calls that start from now on.
@@ -96,5 +106,20 @@ public final class Policies: CallProtection {
       state.clients[target, default: ClientTarget()].slots[method] = slot
       return slot
     }
+  }
+}
+
+/// The use that a client makes of its target's policies, for as long as it and its interceptors live.
+final class TargetUse: Sendable {
+  let target: String
+  let policies: Policies
+
+  init(of target: String, in policies: Policies) {
+    self.target = target
+    self.policies = policies
+  }
+
+  deinit {
+    self.policies.leave(self.target)
   }
 }

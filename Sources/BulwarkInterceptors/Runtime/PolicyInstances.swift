@@ -79,6 +79,14 @@ struct PolicyInstances {
     return instance.policy
   }
 
+  /// Forgets what belongs to a client's target.
+  mutating func drop(target: String) {
+    for (id, instance) in self.instances where id.name.hasSuffix(policyName("", target: target)) {
+      instance.unregister()
+      self.instances[id] = nil
+    }
+  }
+
   /// Starts over with noting what is used.
   mutating func begin() {
     self.used = []

@@ -6,6 +6,8 @@ struct PolicyState {
   private(set) var table: PolicyTable
   var servers: [MethodDescriptor: PlanSlot<ServerPlan>] = [:]
   var clients: [String: ClientTarget] = [:]
+  /// The targets that nobody calls now, the one that was left first at the front.
+  private var idleTargets: [String] = []
   private var instances: PolicyInstances
   private let manager: ResilienceManager
 
@@ -20,6 +22,32 @@ struct PolicyState {
 struct ClientTarget {
   var slots: [MethodDescriptor: PlanSlot<ClientPlan>] = [:]
   var budgets = RetryBudgets()
+  /// How many interceptors are there for it.
+  var uses = 0
+}
+
+// MARK: - Targets
+
+extension PolicyState {
+  /// As many are kept, or a client that is made anew for each call would have no circuit that opens.
+  static let maximumIdleTargets = 256
+
+  mutating func enter(_ target: String) {
+    let uses = self.clients[target]?.uses ?? 0
+    if uses == 0 { self.idleTargets.removeAll { $0 == target } }
+    self.clients[target, default: ClientTarget()].uses = uses + 1
+  }
+
+  mutating func leave(_ target: String) {
+    guard let uses = self.clients[target]?.uses else { return }
+    self.clients[target]?.uses = uses - 1
+    guard uses == 1 else { return }
+    self.idleTargets.append(target)
+    guard self.idleTargets.count > Self.maximumIdleTargets else { return }
+    let forgotten = self.idleTargets.removeFirst()
+    self.clients[forgotten] = nil
+    self.instances.drop(target: forgotten)
+  }
 }
 
 extension PolicyState {

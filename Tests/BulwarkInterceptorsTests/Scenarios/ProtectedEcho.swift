@@ -14,6 +14,20 @@ struct ProtectedEcho {
     response: .bytes
   )
 
+  /// Always fails.
+  static let broken = RPCMethod<ByteBuffer, ByteBuffer>(
+    MethodDescriptor(service: "app.Echo", method: "Broken", kind: .unary),
+    request: .bytes,
+    response: .bytes
+  )
+  /// Answers with ``responses`` messages.
+  static let watch = RPCMethod<ByteBuffer, ByteBuffer>(
+    MethodDescriptor(service: "app.Echo", method: "Watch", kind: .serverStreaming),
+    request: .bytes,
+    response: .bytes
+  )
+  static let responses = 20
+
   let clock = VirtualClock()
   let service = EchoService()
   let policies: Policies
@@ -80,26 +94,47 @@ final class EchoService: RPCService {
       response: .bytes
     )
     registry.unary(method) { message, context in
-      let number = self.state.withLock { state in
-        state.started += 1
-        state.running += 1
-        state.mostRunning = max(state.mostRunning, state.running)
-        state.previousAttempts.append(context.metadata["grpc-previous-rpc-attempts"])
-        return state.started
-      }
+      let number = self.begin(context)
       defer { self.state.withLock { $0.running -= 1 } }
       try await self.behaviour.withLock { $0 }(number)
       return message
+    }
+    registry.unary(ProtectedEcho.broken) { _, context in
+      _ = self.begin(context)
+      defer { self.state.withLock { $0.running -= 1 } }
+      throw RPCError(code: .internalError, message: "broken")
+    }
+    registry.serverStreaming(ProtectedEcho.watch) { message, responses, context in
+      _ = self.begin(context)
+      defer { self.state.withLock { $0.running -= 1 } }
+      for _ in 0..<ProtectedEcho.responses {
+        try await responses.write(message)
+        await Task.yield()
+      }
+    }
+  }
+
+  /// - Returns: The number of the call, from 1.
+  private func begin(_ context: CallContext) -> Int {
+    self.state.withLock { state in
+      state.started += 1
+      state.running += 1
+      state.mostRunning = max(state.mostRunning, state.running)
+      state.previousAttempts.append(context.metadata["grpc-previous-rpc-attempts"])
+      return state.started
     }
   }
 }
 
 extension CallInvoker {
   /// How a call ends.
-  func code(timeout: Duration? = nil) async -> StatusCode {
+  func code(
+    _ method: RPCMethod<ByteBuffer, ByteBuffer> = ProtectedEcho.call,
+    timeout: Duration? = nil
+  ) async -> StatusCode {
     do throws(RPCError) {
       _ = try await self.unary(
-        ProtectedEcho.call,
+        method,
         ByteBuffer(string: "m"),
         options: CallOptions(timeout: timeout)
       )
@@ -107,6 +142,13 @@ extension CallInvoker {
     } catch {
       return error.code
     }
+  }
+
+  /// How many messages a stream brings.
+  func countResponses() async throws -> Int {
+    var count = 0
+    for try await _ in self.serverStreaming(ProtectedEcho.watch, ByteBuffer(string: "m")) { count += 1 }
+    return count
   }
 
   /// How so many calls at once end.

@@ -3,6 +3,7 @@ import BulwarkInterceptors
 import BulwarkResilience
 import BulwarkTestKit
 import NIOCore
+import Synchronization
 import Testing
 
 /// Whole stacks: a client with policies, a connection, a server with policies, and a service that misbehaves.
@@ -79,7 +80,9 @@ struct PolicyScenarioTests {
 
   @Test func theManagerKnowsThePoliciesOfBothSides() async throws {
     let echo = try ProtectedEcho(
-      Calls.all.circuitBreaker(as: "peers").rateLimit(1e6, burst: 1000).bulkhead(10).retry(attempts: 3)
+      Calls(ProtectedEcho.call.descriptor).circuitBreaker(as: "peers").rateLimit(1e6, burst: 1000).bulkhead(
+        10
+      ).retry(attempts: 3)
     )
     try await echo.run { client, target in
       #expect(await client.code() == .ok)
@@ -100,9 +103,18 @@ struct PolicyScenarioTests {
         .retry(attempts: 3)
     )
     echo.service.behave { _ in await Task.yield() }
+    let start = echo.clock.now
     try await echo.run { client, _ in
       let codes = await echo.clock.skipping { await client.codes(500) }
       #expect(codes.values.reduce(0, +) == 500)
+      // Nothing that began failed, and what the bulkhead turned away gave its token back: the three counts are one.
+      let answered = try #require(codes[.ok])
+      #expect(echo.service.seen.started == answered)
+      #expect(echo.stats.rateLimiters["app.Echo/Call"]?.admitted == answered)
+      #expect(echo.stats.bulkheads["app.Echo/Call"]?.admitted == answered)
+      // The burst, and what came in since; a token that comes in at the very end is one more.
+      let elapsed = start.duration(to: echo.clock.now) / Duration.seconds(1)
+      #expect(answered >= 20 && Double(answered) <= 50 + 50 * elapsed + 1)
       #expect(codes.keys.allSatisfy { [.ok, .resourceExhausted, .unavailable].contains($0) })
     }
     #expect(echo.service.seen.mostRunning <= 20)
@@ -191,18 +203,54 @@ struct PolicyScenarioTests {
     for (name, breaker) in echo.stats.circuitBreakers { #expect(breaker.state == .closed, "\(name)") }
   }
 
+  @Test func streamsThatAreCancelledAnywhereLeaveNothingBehind() async throws {
+    let echo = try ProtectedEcho(Calls.all.circuitBreaker(minimumCalls: 100_000).bulkhead(8, queue: 8))
+    try await echo.run { client, _ in
+      await withTaskGroup(of: Void.self) { group in
+        for worker in 0..<20 {
+          group.addTask {
+            var random = SeededGenerator(seed: UInt64(worker))
+            for _ in 0..<100 {
+              let reader = Task { try await client.countResponses() }
+              for _ in 0..<Int.random(in: 0...30, using: &random) { await Task.yield() }
+              reader.cancel()
+              _ = await reader.result
+            }
+          }
+        }
+      }
+      // A connection keeps its order: what was cancelled on its way has arrived before the first call that is answered.
+      for _ in 0..<1_000 where await client.code() == .ok { break }
+      while echo.service.seen.running > 0 || echo.stats.bulkheads.values.contains(where: { $0.inUse > 0 }) {
+        await Task.yield()
+      }
+      let count = try await client.countResponses()
+      #expect(count == ProtectedEcho.responses)
+    }
+    for (name, bulkhead) in echo.stats.bulkheads {
+      #expect(bulkhead.inUse == 0 && bulkhead.waiting == 0, "\(name)")
+    }
+    for (name, breaker) in echo.stats.circuitBreakers { #expect(breaker.state == .closed, "\(name)") }
+  }
+
   @Test func aThousandReloadsUnderLoadLoseNoCallAndNoState() async throws {
+    let burst = 10_000_000
     let echo = try ProtectedEcho(
-      Calls.all.bulkhead(1000, at: .server).rateLimit(0.001, burst: 2002, as: "spent", at: .server)
+      Calls.all.bulkhead(1000, at: .server).rateLimit(1, burst: burst, as: "spent", at: .server)
+        .circuitBreaker(minimumCalls: 2, breakDuration: .seconds(3600), at: .server)
     )
     let other = PolicySet(source: "a.yaml") { Calls.all.bulkhead(900, at: .server).waitForReady() }
+    let reloads = Reloads()
     try await echo.run { client, _ in
-      #expect(await client.codes(2) == [.ok: 2])
+      for _ in 0..<2 { #expect(await client.code(ProtectedEcho.broken) == .internalError) }
+      #expect(await client.code(ProtectedEcho.broken) == .unavailable)
       async let codes = withTaskGroup(of: [StatusCode: Int].self) { group in
         for _ in 0..<4 {
           group.addTask {
             var codes: [StatusCode: Int] = [:]
-            for _ in 0..<500 { codes[await client.code(), default: 0] += 1 }
+            while !reloads.areDone.load(ordering: .acquiring) {
+              codes[await client.code(), default: 0] += 1
+            }
             return codes
           }
         }
@@ -210,15 +258,26 @@ struct PolicyScenarioTests {
       }
       for round in 0..<1000 {
         try echo.policies.replaceConfiguration(by: round.isMultiple(of: 2) ? [other] : [])
-        if round.isMultiple(of: 50) { await Task.yield() }
+        // At least one call lies between two reloads, and meets the circuit that opened before all of them.
+        #expect(await client.code(ProtectedEcho.broken) == .unavailable)
       }
+      reloads.areDone.store(true, ordering: .releasing)
       let ended = await codes
-      #expect(ended == [.ok: 2000])
-      // What was spent before and between all the reloads stays spent.
-      #expect(await client.code() == .resourceExhausted)
+      let answered = try #require(ended[.ok])
+      #expect(ended.count == 1, "\(ended)")
+      #expect(echo.service.seen.started == answered + 2)
+      // What was spent before and between all the reloads stays spent: by the answered calls, and the two that failed. Who
+      // meets an open circuit spends nothing.
+      #expect(echo.stats.rateLimiters["spent"]?.admitted == answered + 2)
+      #expect(echo.stats.rateLimiters["spent"]?.remaining == burst - answered - 2)
+      #expect(echo.stats.bulkheads["app.Echo/Call"]?.admitted == answered)
     }
-    #expect(echo.stats.bulkheads.keys.sorted() == ["app.Echo/Call"])
-    #expect(echo.stats.bulkheads["app.Echo/Call"]?.inUse == 0)
-    #expect(echo.stats.bulkheads["app.Echo/Call"]?.admitted == 2002)
+    #expect(echo.stats.bulkheads.keys.sorted() == ["app.Echo/Broken", "app.Echo/Call", "app.Echo/Watch"])
+    #expect(echo.stats.bulkheads.values.allSatisfy { $0.inUse == 0 })
   }
+}
+
+/// What callers look at to know when to stop.
+private final class Reloads: Sendable {
+  let areDone = Atomic(false)
 }
