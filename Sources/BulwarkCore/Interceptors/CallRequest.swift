@@ -95,9 +95,22 @@ public struct CallRequest: Sendable {
   public var canBeReissued: Bool {
     switch self.target {
     case .clientUnary: true
-    case .clientStream(_, let stream): self.message != nil && !stream.isCommitted
+    case .clientStream(_, let stream):
+      self.message != nil ? !stream.isCommitted : stream.canBeReissued
     case .serverUnary, .serverStream: false
     }
+  }
+
+  /// Keeps the messages that the caller of a client-streaming or bidirectional call writes, so that it can be made again;
+  /// for other calls without effect. For an interceptor at the level `reissue`, before its first attempt.
+  ///
+  /// A write returns once its message is kept or sent, so up to this many bytes may be written ahead of what an attempt
+  /// has sent. With the first message that does not fit nothing is kept any more, and the call cannot be made again.
+  ///
+  /// - Parameter bytes: how much is kept at most.
+  public func keepRequests(upTo bytes: Int) {
+    guard case .clientStream(_, let stream) = self.target, self.message == nil else { return }
+    stream.keepRequests(upTo: bytes)
   }
 }
 

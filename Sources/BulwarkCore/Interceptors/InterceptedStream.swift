@@ -28,6 +28,14 @@ final class InterceptedStream: ClientStream {
   /// Whether something of a response has been handed to the caller.
   var isCommitted: Bool { self.state.withLock { $0.isCommitted } }
 
+  /// Whether the caller's messages can be sent again, and nothing of a response has been handed to it.
+  var canBeReissued: Bool { self.state.withLock { $0.canBeReissued } }
+
+  /// Keeps what the caller writes for later attempts, as long as it fits.
+  func keepRequests(upTo bytes: Int) {
+    self.state.withLock { $0.kept.keep(upTo: bytes) }
+  }
+
   // MARK: - The chain's side
 
   /// Starts the chain, on the calling thread until it waits for the first time.
@@ -46,18 +54,21 @@ final class InterceptedStream: ClientStream {
   func follow(_ start: () -> StreamAttempt) async throws(RPCError) -> CallResponse {
     if let refusal = self.state.withLock({ $0.refusal }) { throw refusal }
     let attempt = start()
-    let number: Int
+    let (number, isReplaying): (Int, Bool)
     do throws(RPCError) {
-      number = try self.begin(attempt)
+      (number, isReplaying) = try self.begin(attempt)
     } catch {
       attempt.stream.cancel()
       throw error
     }
     attempt.stream.onEnd { self.transportEnded(number, $0) }
     let failure = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        self.wait(continuation)
-      }
+      guard isReplaying else { return await self.outcome() }
+      // Beside the wait: the server may answer, or end the attempt, before it has all of the requests.
+      async let replay: Void = self.replay(to: attempt, number)
+      let failure = await self.outcome()
+      await replay
+      return failure
     } onCancel: {
       attempt.stream.cancel()
       self.abandon(number)
@@ -70,8 +81,9 @@ final class InterceptedStream: ClientStream {
     )
   }
 
-  private func begin(_ attempt: StreamAttempt) throws(RPCError) -> Int {
-    let begun: Result<(Int, Bool, Resumptions), RPCError> = self.state.withLock { state in
+  /// - Returns: The attempt's number, and whether it has to catch up with the caller.
+  private func begin(_ attempt: StreamAttempt) throws(RPCError) -> (Int, Bool) {
+    let begun: Result<(Int, Bool, Bool, Resumptions), RPCError> = self.state.withLock { state in
       // The caller may have gone while the attempt was being made.
       if let refusal = state.refusal {
         // A reader can take what an attempt left behind while the chain makes ready for another: then the error of
@@ -86,20 +98,47 @@ final class InterceptedStream: ClientStream {
       state.transportEnd = nil
       state.outcome = nil
       state.isAbandoned = false
-      return .success((state.number, state.hasFinishedRequests, Resumptions(waiters: state.takeWaiters())))
+      state.kept.replay()
+      let isReplaying = state.kept.isReplaying
+      let resumptions = Resumptions(waiters: state.takeWaiters())
+      return .success((state.number, isReplaying, state.hasFinishedRequests, resumptions))
     }
-    let (number, hasFinishedRequests, resumptions) = try begun.get()
-    if hasFinishedRequests { attempt.stream.finishRequests() }
+    let (number, isReplaying, hasFinishedRequests, resumptions) = try begun.get()
+    if hasFinishedRequests, !isReplaying { attempt.stream.finishRequests() }
     resumptions.resume()
-    return number
+    return (number, isReplaying)
   }
 
-  private func wait(_ continuation: CheckedContinuation<RPCError?, Never>) {
-    let outcome: RPCError?? = self.state.withLock { state in
-      if state.outcome == nil { state.follower = continuation }
-      return state.outcome
+  /// Sends an attempt what the caller has written so far; then its writers go on.
+  private func replay(to attempt: StreamAttempt, _ number: Int) async {
+    while true {
+      switch self.state.withLock({ $0.replay(by: number) }) {
+      case .message(let message):
+        do throws(RPCError) {
+          try await attempt.stream.write(try await attempt.requestTaps.applied(to: message))
+        } catch {
+          // How an attempt ended is told otherwise; one that goes on has met a tap that threw.
+          if !attempt.stream.hasEnded { attempt.stream.cancel() }
+          return self.update { $0.stopReplay(by: number) }
+        }
+      case .caughtUp(let hasFinishedRequests, let resumptions):
+        if hasFinishedRequests { attempt.stream.finishRequests() }
+        return resumptions.resume()
+      case .superseded:
+        return
+      }
     }
-    if let outcome { continuation.resume(returning: outcome) }
+  }
+
+  /// How the running attempt ends.
+  private func outcome() async -> RPCError? {
+    await withCheckedContinuation { continuation in
+      let outcome: RPCError?? = self.state.withLock { state in
+        if state.outcome == nil { state.follower = continuation }
+        return state.outcome
+      }
+      if let outcome { continuation.resume(returning: outcome) }
+    }
   }
 
   private func transportEnded(_ number: Int, _ error: RPCError?) {
@@ -173,10 +212,25 @@ final class InterceptedStream: ClientStream {
   }
 
   func write(_ message: ByteBuffer) async throws(RPCError) {
-    guard let (attempt, number) = await self.currentAttempt() else {
-      _ = try self.endResult.get()
-      throw .endedByServer
+    while true {
+      switch self.state.withLock({ $0.take(message) }) {
+      case .send(let attempt, let number, let isKept):
+        return try await self.send(message, isKept: isKept, by: attempt, number)
+      case .kept: return
+      case .mustWait: await self.change(while: { $0.attempt == nil || $0.kept.isReplaying })
+      case .ended:
+        _ = try self.endResult.get()
+        throw .endedByServer
+      }
     }
+  }
+
+  private func send(
+    _ message: ByteBuffer,
+    isKept: Bool,
+    by attempt: StreamAttempt,
+    _ number: Int
+  ) async throws(RPCError) {
     let tapped: ByteBuffer
     do throws(RPCError) {
       tapped = try await attempt.requestTaps.applied(to: message)
@@ -185,13 +239,18 @@ final class InterceptedStream: ClientStream {
       attempt.stream.cancel()
       throw error
     }
-    try await attempt.stream.write(tapped)
+    do throws(RPCError) {
+      try await attempt.stream.write(tapped)
+    } catch {
+      // The next attempt sends it again, if there is one; if not, the end of the call says why.
+      guard isKept, attempt.stream.hasEnded, self.canBeReissued else { throw error }
+    }
   }
 
   func finishRequests() {
     let attempt = self.state.withLock { state in
       state.hasFinishedRequests = true
-      return state.attempt
+      return state.kept.isReplaying ? nil : state.attempt
     }
     attempt?.stream.finishRequests()
   }
@@ -256,18 +315,23 @@ final class InterceptedStream: ClientStream {
       let (attempt, number, isOver) = self.state.withLock { ($0.attempt, $0.number, $0.end != nil) }
       if let attempt { return (attempt, number) }
       if isOver { return nil }
-      await withTaskCancellationHandler {
-        await withCheckedContinuation { continuation in
-          let mustWait = self.state.withLock { state in
-            guard state.attempt == nil, state.end == nil else { return false }
-            state.waiters.append(continuation)
-            return true
-          }
-          if !mustWait { continuation.resume() }
+      await self.change(while: { $0.attempt == nil })
+    }
+  }
+
+  /// Waits for a change, unless there is no reason to any more, or the call is over.
+  private func change(while mustWait: @Sendable (InterceptedStreamState) -> Bool) async {
+    await withTaskCancellationHandler {
+      await withCheckedContinuation { continuation in
+        let isWaiting = self.state.withLock { state in
+          guard mustWait(state), state.end == nil else { return false }
+          state.waiters.append(continuation)
+          return true
         }
-      } onCancel: {
-        self.cancel()
+        if !isWaiting { continuation.resume() }
       }
+    } onCancel: {
+      self.cancel()
     }
   }
 

@@ -1,3 +1,5 @@
+import struct NIOCore.ByteBuffer
+
 /// Where an intercepted stream stands: changed under its lock alone.
 struct InterceptedStreamState {
   /// What the caller reads from and writes to; nil before an attempt, between two, and after the last.
@@ -17,6 +19,8 @@ struct InterceptedStreamState {
   var isAbandoned = false
   var isCancelled = false
   var hasFinishedRequests = false
+  /// What the caller has written, for the attempts to come.
+  var kept = KeptRequests()
   var waiters: [CheckedContinuation<Void, Never>] = []
   var onEnd: (@Sendable (RPCError?) -> Void)?
   var task: Task<Void, Never>?
@@ -29,6 +33,50 @@ extension InterceptedStreamState {
     // A second attempt beside one that runs, or after a part of its response, would mix two responses.
     let isRunning = self.attempt != nil && self.transportEnd == nil
     return self.isCommitted || isRunning ? .alreadyCommitted : nil
+  }
+
+  /// Whether another attempt can send all that the caller has written.
+  var canBeReissued: Bool { !self.isCommitted && self.kept.isComplete }
+
+  /// Takes a request message of the caller's, or says who must.
+  mutating func take(_ message: ByteBuffer) -> OnWrite {
+    if self.end != nil { return .ended }
+    let isKept = self.kept.keep(message, isNeeded: !self.isCommitted)
+    guard let attempt = self.attempt, !self.kept.isReplaying else { return isKept ? .kept : .mustWait }
+    return .send(attempt, self.number, isKept: isKept)
+  }
+
+  enum OnWrite {
+    case send(StreamAttempt, Int, isKept: Bool)
+    /// It goes out with the replay that is under way, or with that of the next attempt.
+    case kept
+    case mustWait
+    case ended
+  }
+
+  enum OnReplay {
+    case message(ByteBuffer)
+    /// The attempt has all that was written: the caller's writers go on.
+    case caughtUp(hasFinishedRequests: Bool, Resumptions)
+    /// It is not the running attempt any more.
+    case superseded
+  }
+
+  /// What comes next for an attempt that catches up with the caller.
+  mutating func replay(by number: Int) -> OnReplay {
+    guard self.number == number, self.kept.isReplaying else { return .superseded }
+    if let message = self.kept.next(isNeededAgain: !self.isCommitted) { return .message(message) }
+    return .caughtUp(
+      hasFinishedRequests: self.hasFinishedRequests,
+      Resumptions(waiters: self.takeWaiters())
+    )
+  }
+
+  /// The attempt ended before it had caught up: whoever waits for it learns so by writing to it.
+  mutating func stopReplay(by number: Int) -> Resumptions {
+    guard self.number == number else { return Resumptions() }
+    self.kept.stopReplay()
+    return Resumptions(waiters: self.takeWaiters())
   }
 
   /// The running attempt is over for the chain. The first outcome stays.

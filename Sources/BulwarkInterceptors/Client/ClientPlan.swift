@@ -62,6 +62,7 @@ final class ClientPlan: Sendable {
     let depth = AttemptDepth.ofCurrentCall
     if depth > 0 { AttemptDepth.set(depth, on: &request.metadata) }
     // A handler that serves a repeated call repeats none of its own: attempts would multiply from hop to hop.
+    if depth == 0, retry != nil { request.keepRequests(upTo: Self.keptBytes) }
     if depth == 0, request.canBeReissued {
       if let retry { return try await self.retried(request, retry, next) }
       if let hedge, request.message != nil, request.method.kind == .unary {
@@ -70,6 +71,9 @@ final class ClientPlan: Sendable {
     }
     return try await self.once(request, next)
   }
+
+  /// How much of what a client streams is kept for further attempts: what gRPC C++ and Java keep of a call.
+  private static let keptBytes = 256 * 1024
 
   private func once(_ request: CallRequest, _ next: NextCall) async throws(RPCError) -> CallResponse {
     self.reissues.callBegins()
