@@ -33,6 +33,12 @@ final class AdmissionPlan: Sendable {
     self.clock = other.clock
   }
 
+  /// Whether these are the policies that it asks.
+  func stands(on policies: CallPolicies) -> Bool {
+    self.policies.circuitBreaker === policies.circuitBreaker
+      && self.policies.rateLimiter === policies.rateLimiter && self.policies.bulkhead === policies.bulkhead
+  }
+
   /// Decides about a call. Neither locks nor allocates where nothing is refused and nobody waits.
   func admit(_ call: ArrivingCall) -> Admission {
     guard !self.policies.isEmpty else { return .admitted }

@@ -1,5 +1,6 @@
 import BulwarkCore
 import BulwarkResilience
+import Synchronization
 
 /// What stands before the calls of one method on a server.
 final class ServerPlan: Sendable {
@@ -12,6 +13,8 @@ final class ServerPlan: Sendable {
   private let isPerPeer: Bool
   /// The policies, where they do not.
   private let shared: AdmissionPlan
+  /// The plans of peers that have called: each knows how the last refusal was put.
+  private let peers = Mutex<[String: AdmissionPlan]>([:])
   /// What every call is told, if there is no way to protect the method.
   private let failure: RPCError?
 
@@ -52,15 +55,24 @@ final class ServerPlan: Sendable {
     if let failure { return .rejected(failure) }
     if let timeout { call.limit(toNanoseconds: timeout) }
     guard self.isPerPeer else { return self.shared.admit(call) }
-    let peer = call.peer.key
-    let own = AdmissionPlan(
-      self.shared,
-      CallPolicies(
-        circuitBreaker: self.circuitBreaker?.policy(for: peer),
-        rateLimiter: self.rateLimiter?.policy(for: peer),
-        bulkhead: self.bulkhead?.policy(for: peer)
-      )
-    )
-    return own.admit(call)
+    return self.plan(for: call.peer.key).admit(call)
   }
+
+  private func plan(for peer: String) -> AdmissionPlan {
+    let policies = CallPolicies(
+      circuitBreaker: self.circuitBreaker?.policy(for: peer),
+      rateLimiter: self.rateLimiter?.policy(for: peer),
+      bulkhead: self.bulkhead?.policy(for: peer)
+    )
+    return self.peers.withLock { plans in
+      if let known = plans[peer], known.stands(on: policies) { return known }
+      if plans.count >= Self.maximumPlans { plans.removeAll(keepingCapacity: true) }
+      let made = AdmissionPlan(self.shared, policies)
+      plans[peer] = made
+      return made
+    }
+  }
+
+  /// Beyond so many peers their plans are made anew: it is no more than a matter of speed.
+  private static let maximumPlans = 1024
 }

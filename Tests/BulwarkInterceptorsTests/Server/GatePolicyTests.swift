@@ -195,6 +195,21 @@ struct GatePolicyTests {
     #expect(policies.manager.stats.rateLimiters.count == 5)
   }
 
+  @Test func everyOneOfManyPeersHasItsOwnLimitHoweverManyCallInTurn() throws {
+    let policies = try Sample.policies(self.clock) {
+      Calls(Sample.call).rateLimit(0.001, burst: 2, per: .peer, at: .server)
+    }
+    let gate = GateDriver(policies, self.clock)
+    // Three rounds, so that each peer comes again after plans have been dropped.
+    for round in 0..<3 {
+      for peer in 0..<3_000 {
+        let answer = gate.admit(from: "ipv4:10.0.\(peer / 250).\(peer % 250):1")
+        #expect(answer.isAdmitted == (round < 2))
+        if round == 2 { #expect(answer.error?.code == .resourceExhausted) }
+      }
+    }
+  }
+
   @Test func aServersTimeLimitIsTheMethodsTimeout() throws {
     let policies = try Sample.policies(self.clock) { Calls(Sample.call).timeout(.seconds(2)) }
     func deadline(_ method: MethodDescriptor, _ given: Duration?) -> MonotonicInstant? {
