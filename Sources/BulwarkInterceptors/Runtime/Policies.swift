@@ -58,9 +58,8 @@ public final class Policies: CallProtection {
 
   /// What a client has around its calls.
   ///
-  /// All that is for one target share its policies. When the last one is gone they are kept for whoever comes next, until
-  /// 256 other targets have been left since: then the target's policies are forgotten, and the manager
-  /// forgets them too.
+  /// All interceptors for one target share its policies. When the last one is gone these are kept for whoever comes next,
+  /// until 256 other targets have been left since: then they are forgotten, by the manager too.
   ///
   /// - Parameter target: where the calls go.
   public func clientInterceptor(to target: String) -> any Interceptor {

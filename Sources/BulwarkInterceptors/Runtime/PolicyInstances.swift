@@ -14,23 +14,26 @@ struct PolicyInstances {
   private struct ID: Hashable {
     var kind: PolicyKind
     var name: String
+    /// Where a client's calls go; nil on a server.
+    var target: String?
   }
 
   init(manager: ResilienceManager) {
     self.manager = manager
   }
 
-  /// The policy of this name with these options.
+  /// The policy of this name with these options, for a client's calls to a target or for a server.
   ///
   /// - Throws: ``PolicyProblem`` if the manager has one of this name with other options that was not made here.
   mutating func policy<P: PeerPolicy>(
     _ name: String,
     _ options: P.Options,
+    target: String?,
     scope: PolicyScope,
     maximumPeers: Int
   ) throws(PolicyProblem) -> ScopedPolicy<P> {
     let scoped = scope == .peer
-    let id = ID(kind: P.kind, name: name)
+    let id = ID(kind: P.kind, name: name, target: target)
     self.used.insert(id)
     if let known = self.instances[id] as? SharedInstance<P>, !scoped {
       try known.reconfigure(options)
@@ -54,14 +57,15 @@ struct PolicyInstances {
 
   /// The retry or hedging policy of this name with these options, made anew if its budget is another one.
   ///
-  /// - Throws: As ``policy(_:_:scope:maximumPeers:)`` does.
+  /// - Throws: As ``policy(_:_:target:scope:maximumPeers:)`` does.
   mutating func reissue<P: BudgetedPolicy>(
     _ name: String,
     _ options: P.Options,
+    target: String,
     budget: RetryBudget?,
     make: (String, P.Options) throws(InvalidOption) -> P
   ) throws(PolicyProblem) -> P {
-    let id = ID(kind: P.kind, name: name)
+    let id = ID(kind: P.kind, name: name, target: target)
     self.used.insert(id)
     if let known = self.instances[id] as? SharedInstance<P>, known.policy.budget === budget {
       try known.reconfigure(options)
@@ -81,7 +85,7 @@ struct PolicyInstances {
 
   /// Forgets what belongs to a client's target.
   mutating func drop(target: String) {
-    for (id, instance) in self.instances where id.name.hasSuffix(policyName("", target: target)) {
+    for (id, instance) in self.instances where id.target == target {
       instance.unregister()
       self.instances[id] = nil
     }

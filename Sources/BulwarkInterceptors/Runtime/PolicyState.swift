@@ -88,14 +88,14 @@ extension PolicyState {
     let name = policyName(method.description, target: target)
     var retry: Retry?
     if let rule = effective.policy.retry, rule.isOn {
-      retry = try self.instances.reissue(name, rule.options, budget: budget) {
+      retry = try self.instances.reissue(name, rule.options, target: target, budget: budget) {
         (name, options) throws(InvalidOption) in
         try Retry(name: name, options: options, budget: budget, clock: manager.clock, random: manager.random)
       }
     }
     var hedge: Hedge?
     if let rule = effective.policy.hedging, rule.isOn {
-      hedge = try self.instances.reissue(name, rule.options, budget: budget) {
+      hedge = try self.instances.reissue(name, rule.options, target: target, budget: budget) {
         (name, options) throws(InvalidOption) in
         try Hedge(name: name, options: options, budget: budget, clock: manager.clock)
       }

@@ -55,7 +55,13 @@ extension CountingPolicy {
     let name = policyName(self.name ?? method.description, target: target)
     // A client's calls go to one target, and its policies are those of that target.
     let scope = side == .client ? .shared : self.scope ?? .shared
-    return try instances.policy(name, options, scope: scope, maximumPeers: self.maximumPeers ?? 10_000)
+    return try instances.policy(
+      name,
+      options,
+      target: target,
+      scope: scope,
+      maximumPeers: self.maximumPeers ?? 10_000
+    )
   }
 }
 

@@ -42,6 +42,16 @@ struct TargetTests {
     #expect(policies.manager.stats.circuitBreakers["app.Service/Call@a"]?.state == .open)
   }
 
+  @Test func whatIsForgottenIsTheTargetsAlone() async throws {
+    let policies = try self.policies()
+    let other = self.driver(policies, "a@b", .fails(.internalError))
+    _ = await other.code()
+    _ = await self.driver(policies, "b").code()
+    for number in 0..<256 { _ = await self.driver(policies, "target \(number)").code() }
+    #expect(policies.manager.stats.circuitBreakers["app.Service/Call@b"] == nil)
+    #expect(policies.manager.stats.circuitBreakers["app.Service/Call@a@b"]?.state == .open)
+  }
+
   @Test func aTargetIsKeptWhileAnyClientOfItIsThere() async throws {
     let policies = try self.policies()
     let one = self.driver(policies, "a", .fails(.internalError))
