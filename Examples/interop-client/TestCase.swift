@@ -6,7 +6,7 @@ struct TestCase: Sendable {
   let name: String
   let run: @Sendable (CaseContext) async throws -> Void
 
-  static let all = unary + streaming + endings + statuses + soaks
+  static let all = unary + streaming + endings + statuses + soaks + http2
 }
 
 /// What a case works with.

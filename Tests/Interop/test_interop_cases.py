@@ -13,6 +13,8 @@ from programs import Program, Server, binary
 
 NAME = "interop.test"
 OUR_CASES = [*CASES, "channel_soak"]
+# Played by http2_peer.py; see test_http2_peers.py.
+HTTP2_CASES = ["goaway", "rst_after_header", "rst_during_data", "rst_after_data", "ping", "max_streams"]
 CASE_SECONDS = 40
 GRPCIO = sys.executable, str(pathlib.Path(__file__).with_name("grpcio_interop_server.py"))
 
@@ -105,7 +107,7 @@ def test_our_client_has_every_case(programs):
     program = Program(binary("interop-client"), "--list")
     programs.append(program)
     assert program.wait(CASE_SECONDS) == 0
-    assert sorted(program.lines) == sorted(OUR_CASES)
+    assert sorted(program.lines) == sorted([*OUR_CASES, *HTTP2_CASES])
 
 
 def test_a_case_that_does_not_pass_ends_with_1(programs):
