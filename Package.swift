@@ -44,6 +44,8 @@ let package = Package(
     .executable(name: "message-crosscheck", targets: ["message-crosscheck"]),
     .executable(name: "bench-server", targets: ["bench-server"]),
     .executable(name: "bench-client", targets: ["bench-client"]),
+    .executable(name: "interop-server", targets: ["interop-server"]),
+    .executable(name: "interop-client", targets: ["interop-client"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
@@ -226,6 +228,25 @@ let package = Package(
       name: "bench-client",
       dependencies: ["BenchEcho", "Bulwark", arguments, nioCore, nioPosix],
       path: "Examples/bench-client",
+      swiftSettings: settings
+    ),
+    // gRPC's own interop programs: its TestService and the client of its cases.
+    .target(
+      name: "GRPCTesting",
+      dependencies: ["Bulwark"],
+      path: "Examples/GRPCTesting",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "interop-server",
+      dependencies: ["GRPCTesting", "Bulwark", arguments, lifecycle, signals, logging],
+      path: "Examples/interop-server",
+      swiftSettings: settings
+    ),
+    .executableTarget(
+      name: "interop-client",
+      dependencies: ["GRPCTesting", "Bulwark", arguments],
+      path: "Examples/interop-client",
       swiftSettings: settings
     ),
 

@@ -107,8 +107,8 @@ class Program:
 class Server(Program):
     """A program that says where it listens."""
 
-    def __init__(self, *command: str, port: int = 0):
-        super().__init__(*command, "--listen", f"127.0.0.1:{port}")
+    def __init__(self, *command: str, port: int = 0, address: tuple[str, ...] | None = None):
+        super().__init__(*command, *(address or ("--listen", f"127.0.0.1:{port}")))
         try:
             match = self.wait_for_line(r"^listening on (?:\S+:)(\d+)$")
         except AssertionError:

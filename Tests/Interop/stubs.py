@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 
+import grpc
 from grpc_tools import protoc
 
 from programs import ROOT
@@ -35,6 +36,8 @@ def generate(include: pathlib.Path, *files: pathlib.Path, services: bool = True)
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
     sys.path.insert(0, str(directory))
+    # Files of the package `grpc` join the one that grpcio has.
+    grpc.__path__.append(str(directory / "grpc"))
 
 
 def _run_protoc(
@@ -59,6 +62,9 @@ FILES = (
     "interop/interop.proto",
     "consensus/v1/consensus.proto",
     "consensus/v1/mock.proto",
+    "grpc/testing/empty.proto",
+    "grpc/testing/messages.proto",
+    "grpc/testing/test.proto",
 )
 generate(
     ROOT / "Protos",
@@ -73,3 +79,6 @@ consensus = importlib.import_module("consensus.v1.consensus_pb2")
 consensus_grpc = importlib.import_module("consensus.v1.consensus_pb2_grpc")
 mock = importlib.import_module("consensus.v1.mock_pb2")
 mock_grpc = importlib.import_module("consensus.v1.mock_pb2_grpc")
+testing_empty = importlib.import_module("grpc.testing.empty_pb2")
+testing = importlib.import_module("grpc.testing.messages_pb2")
+testing_grpc = importlib.import_module("grpc.testing.test_pb2_grpc")

@@ -1,0 +1,91 @@
+"""PyPI's grpcio as the interop server of gRPC: grpc.testing.TestService with the flags of `interop-server`."""
+
+import argparse
+import asyncio
+import pathlib
+import signal
+
+import grpc
+
+from stubs import testing, testing_empty, testing_grpc
+
+INITIAL, TRAILING = "x-grpc-test-echo-initial", "x-grpc-test-echo-trailing-bin"
+CODES = {code.value[0]: code for code in grpc.StatusCode}
+
+
+async def echo_metadata(context: grpc.aio.ServicerContext) -> None:
+    received = context.invocation_metadata() or ()
+    context.set_trailing_metadata([(name, value) for name, value in received if name == TRAILING])
+    await context.send_initial_metadata([(name, value) for name, value in received if name == INITIAL])
+
+
+async def fail_if_asked(request, context: grpc.aio.ServicerContext) -> None:
+    if request.response_status.code:
+        await context.abort(CODES[request.response_status.code], request.response_status.message)
+
+
+async def responses_to(request, context: grpc.aio.ServicerContext):
+    for parameters in request.response_parameters:
+        if parameters.interval_us:
+            await asyncio.sleep(parameters.interval_us / 1e6)
+        yield testing.StreamingOutputCallResponse(payload=testing.Payload(body=bytes(parameters.size)))
+    await fail_if_asked(request, context)
+
+
+class TestService(testing_grpc.TestServiceServicer):
+    async def EmptyCall(self, request, context):
+        await echo_metadata(context)
+        return testing_empty.Empty()
+
+    async def UnaryCall(self, request, context):
+        await echo_metadata(context)
+        await fail_if_asked(request, context)
+        return testing.SimpleResponse(payload=testing.Payload(body=bytes(request.response_size)))
+
+    async def StreamingOutputCall(self, request, context):
+        await echo_metadata(context)
+        async for response in responses_to(request, context):
+            yield response
+
+    async def StreamingInputCall(self, requests, context):
+        await echo_metadata(context)
+        size = 0
+        async for request in requests:
+            size += len(request.payload.body)
+        return testing.StreamingInputCallResponse(aggregated_payload_size=size)
+
+    async def FullDuplexCall(self, requests, context):
+        await echo_metadata(context)
+        async for request in requests:
+            async for response in responses_to(request, context):
+                yield response
+
+
+async def serve(options: argparse.Namespace) -> None:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+    testing_grpc.add_TestServiceServicer_to_server(TestService(), server)
+    address = f"127.0.0.1:{options.port}"
+    if options.use_tls:
+        pair = options.tls_key_file.read_bytes(), options.tls_cert_file.read_bytes()
+        port = server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
+    else:
+        port = server.add_insecure_port(address)
+    await server.start()
+    print(f"listening on 127.0.0.1:{port}", flush=True)
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await stop.wait()
+    await server.stop(grace=5)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--use_tls", action="store_true")
+    parser.add_argument("--tls_cert_file", type=pathlib.Path)
+    parser.add_argument("--tls_key_file", type=pathlib.Path)
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+"""gRPC's interop test cases, played by PyPI's grpcio as the client (grpc/doc/interop-test-descriptions.md)."""
+
+import threading
+import time
+
+import grpc
+
+from stubs import testing, testing_empty, testing_grpc
+
+INITIAL, TRAILING = "x-grpc-test-echo-initial", "x-grpc-test-echo-trailing-bin"
+REQUEST_SIZES = [27182, 8, 1828, 45904]
+RESPONSE_SIZES = [31415, 9, 2653, 58979]
+LARGE = testing.SimpleRequest(response_size=314159, payload=testing.Payload(body=bytes(271828)))
+
+
+def asking(response_size: int, request_size: int):
+    return testing.StreamingOutputCallRequest(
+        response_parameters=[testing.ResponseParameters(size=response_size)],
+        payload=testing.Payload(body=bytes(request_size)),
+    )
+
+
+class Requests:
+    """Requests of a stream that are handed over one at a time, until it is closed."""
+
+    def __init__(self):
+        self._changed = threading.Condition()
+        self._waiting, self._closed = [], False
+
+    def send(self, request) -> None:
+        with self._changed:
+            self._waiting.append(request)
+            self._changed.notify()
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed)
+            if self._waiting:
+                return self._waiting.pop(0)
+            raise StopIteration
+
+
+def fails(call, code: grpc.StatusCode, message: str | None = None) -> None:
+    try:
+        call()
+    except grpc.RpcError as error:
+        assert error.code() == code, error
+        assert message is None or error.details() == message, error
+    else:
+        raise AssertionError(f"expected {code}, but the call succeeded")
+
+
+def empty_unary(channel):
+    assert stub(channel).EmptyCall(testing_empty.Empty(), timeout=10) == testing_empty.Empty()
+
+
+def large_unary(channel):
+    assert stub(channel).UnaryCall(LARGE, timeout=10).payload.body == bytes(314159)
+
+
+def client_streaming(channel):
+    requests = [testing.StreamingInputCallRequest(payload=testing.Payload(body=bytes(n))) for n in REQUEST_SIZES]
+    assert stub(channel).StreamingInputCall(iter(requests), timeout=10).aggregated_payload_size == 74922
+
+
+def server_streaming(channel):
+    parameters = [testing.ResponseParameters(size=size) for size in RESPONSE_SIZES]
+    request = testing.StreamingOutputCallRequest(response_parameters=parameters)
+    received = [response.payload.body for response in stub(channel).StreamingOutputCall(request, timeout=10)]
+    assert received == [bytes(size) for size in RESPONSE_SIZES]
+
+
+def ping_pong(channel):
+    requests = Requests()
+    responses = stub(channel).FullDuplexCall(requests, timeout=10)
+    for request_size, response_size in zip(REQUEST_SIZES, RESPONSE_SIZES):
+        requests.send(asking(response_size, request_size))
+        assert next(responses).payload.body == bytes(response_size)
+    requests.close()
+    assert list(responses) == []
+
+
+def empty_stream(channel):
+    assert list(stub(channel).FullDuplexCall(iter(()), timeout=10)) == []
+
+
+def custom_metadata(channel):
+    metadata = ((INITIAL, "test_initial_metadata_value"), (TRAILING, b"\xab\xab\xab"))
+    _, unary = stub(channel).UnaryCall.with_call(LARGE, metadata=metadata, timeout=10)
+    duplex = stub(channel).FullDuplexCall(iter([asking(314159, 271828)]), metadata=metadata, timeout=10)
+    assert len(list(duplex)) == 1
+    for call in unary, duplex:
+        assert [pair for pair in call.initial_metadata() if pair[0] == INITIAL] == [metadata[0]]
+        assert [pair for pair in call.trailing_metadata() if pair[0] == TRAILING] == [metadata[1]]
+
+
+def status_code_and_message(channel):
+    status = testing.EchoStatus(code=2, message="test status message")
+    fails(
+        lambda: stub(channel).UnaryCall(testing.SimpleRequest(response_status=status), timeout=10),
+        grpc.StatusCode.UNKNOWN,
+        status.message,
+    )
+    requests = [testing.StreamingOutputCallRequest(response_status=status)]
+    fails(
+        lambda: list(stub(channel).FullDuplexCall(iter(requests), timeout=10)),
+        grpc.StatusCode.UNKNOWN,
+        status.message,
+    )
+
+
+def special_status_message(channel):
+    message = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP 😈\t\n"
+    request = testing.SimpleRequest(response_status=testing.EchoStatus(code=2, message=message))
+    fails(lambda: stub(channel).UnaryCall(request, timeout=10), grpc.StatusCode.UNKNOWN, message)
+
+
+def unimplemented_method(channel):
+    fails(
+        lambda: stub(channel).UnimplementedCall(testing_empty.Empty(), timeout=10),
+        grpc.StatusCode.UNIMPLEMENTED,
+    )
+
+
+def unimplemented_service(channel):
+    service = testing_grpc.UnimplementedServiceStub(channel)
+    fails(lambda: service.UnimplementedCall(testing_empty.Empty(), timeout=10), grpc.StatusCode.UNIMPLEMENTED)
+
+
+def cancel_after_begin(channel):
+    requests = Requests()
+    call = stub(channel).StreamingInputCall.future(requests)
+    call.cancel()
+    requests.close()
+    assert call.cancelled() and call.code() == grpc.StatusCode.CANCELLED
+
+
+def cancel_after_first_response(channel):
+    requests = Requests()
+    responses = stub(channel).FullDuplexCall(requests)
+    requests.send(asking(31415, 27182))
+    assert next(responses).payload.body == bytes(31415)
+    responses.cancel()
+    fails(lambda: next(responses), grpc.StatusCode.CANCELLED)
+    requests.close()
+
+
+def timeout_on_sleeping_server(channel):
+    requests = Requests()
+    responses = stub(channel).FullDuplexCall(requests, timeout=0.001)
+    requests.send(testing.StreamingOutputCallRequest(payload=testing.Payload(body=bytes(27182))))
+    fails(lambda: next(responses), grpc.StatusCode.DEADLINE_EXCEEDED)
+    requests.close()
+
+
+def rpc_soak(channel):
+    for _ in range(10):
+        start = time.monotonic()
+        large_unary(channel)
+        assert time.monotonic() - start < 1
+
+
+def stub(channel):
+    return testing_grpc.TestServiceStub(channel)
+
+
+CASES = {
+    case.__name__: case
+    for case in (
+        empty_unary,
+        large_unary,
+        client_streaming,
+        server_streaming,
+        ping_pong,
+        empty_stream,
+        custom_metadata,
+        status_code_and_message,
+        special_status_message,
+        unimplemented_method,
+        unimplemented_service,
+        cancel_after_begin,
+        cancel_after_first_response,
+        timeout_on_sleeping_server,
+        rpc_soak,
+    )
+}
