@@ -75,6 +75,10 @@ struct FilePlan {
       if self.services.contains(where: \.hasPolicies) { modules.append("BulwarkInterceptors") }
     }
     source.line()
-    for module in Set(modules).sorted() { source.line("\(self.access)import \(module)") }
+    for module in Set(modules).sorted() {
+      // A file of services alone names the runtime in no declaration of its own, and to import it publicly draws a warning.
+      let isHidden = module == "BulwarkProtobuf" && self.messages.isEmpty && self.file.enums.isEmpty
+      source.line("\(isHidden && !self.access.isEmpty ? "internal " : self.access)import \(module)")
+    }
   }
 }
