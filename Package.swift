@@ -193,8 +193,9 @@ let package = Package(
     .executableTarget(
       name: "consensus-node",
       dependencies: [
-        "ConsensusService", "Bulwark", "BulwarkConfiguration", nioPosix, arguments, logging, lifecycle,
-        signals,
+        "ConsensusService", "Bulwark", "BulwarkConfiguration", "BulwarkResilience", "BulwarkTestKit",
+        nioPosix,
+        arguments, logging, lifecycle, signals,
       ],
       path: "Examples/consensus-node",
       swiftSettings: settings

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Bulwark
 import BulwarkConfiguration
+import BulwarkResilience
+import BulwarkTestKit
 import ConsensusService
 import Logging
 import NIOPosix
@@ -63,8 +65,15 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
   )
   var mockFault: [FaultSetting] = []
 
+  @Option(
+    help:
+      "With --mock: draw the faults' chance from this seed, the same for the same calls in the same order."
+  )
+  var mockSeed: UInt64?
+
   func validate() throws {
     guard self.mock || self.mockFault.isEmpty else { throw ValidationError("--mock-fault needs --mock.") }
+    guard self.mock || self.mockSeed == nil else { throw ValidationError("--mock-seed needs --mock.") }
     guard (1...64).contains(self.threads) else { throw ValidationError("--threads must be 1 to 64.") }
     guard (1...1_024).contains(self.validators) else {
       throw ValidationError("--validators must be 1 to 1024.")
@@ -127,7 +136,7 @@ struct ConsensusNodeCommand: AsyncParsableCommand {
   /// The faults that the node starts with; nil without --mock.
   private func faults() throws -> MockFaults? {
     guard self.mock else { return nil }
-    let faults = MockFaults()
+    let faults = MockFaults(random: self.mockSeed.map { RandomSource(SeededGenerator(seed: $0)) } ?? .system)
     do {
       try faults.set(self.mockFault)
     } catch {

@@ -7,7 +7,7 @@ import grpc
 import pytest
 
 from conftest import CHAIN_ID
-from programs import Program, binary
+from programs import Program, Server, binary
 from stubs import consensus, consensus_grpc, mock, mock_grpc
 
 TIMEOUT = 10
@@ -150,6 +150,25 @@ def test_without_the_switch_there_is_no_control_and_the_metadata_means_nothing(s
     assert sound_node.status(fail_rate="1", fail_code="bad", latency_ms="bad") == OK
 
 
+def test_a_seed_repeats_what_chance_does(programs):
+    def statuses(seed: int) -> list[grpc.StatusCode]:
+        server = Server(
+            *(binary("consensus-node"), "--chain-id", CHAIN_ID, "--mock", "--mock-seed", str(seed)),
+            *("--mock-fault", "GetStatus:fail=0.5"),
+        )
+        programs.append(server)
+        with grpc.insecure_channel(server.target) as channel:
+            node = Node(server.target, channel)
+            codes = [node.status() for _ in range(64)]
+        server.stop()
+        return codes
+
+    first = statuses(7)
+    assert {OK, UNAVAILABLE} == set(first)
+    assert statuses(7) == first
+    assert statuses(8) != first
+
+
 # The programs
 
 
@@ -193,6 +212,7 @@ def test_the_client_tells_what_is_wrong(node, sound_node, programs):
         (["--mock", "--mock-fault", "*:latency=5"], "*.latency is '5'; allowed: a whole number of us, ms or s"),
         (["--mock", "--mock-fault", "*:hang", "--mock-fault", "*:none"], "method is *; allowed: each method once"),
         (["--mock-fault", "*:hang"], "--mock-fault needs --mock"),
+        (["--mock-seed", "7"], "--mock-seed needs --mock"),
     ],
 )
 def test_a_node_does_not_start_with_a_wrong_flag(programs, options, problem):

@@ -53,45 +53,9 @@ extension PolicySelector {
 }
 
 extension EffectivePolicy {
-  /// Checks each value, and what can be checked of them together.
+  /// Checks each value, and that retry and hedging exclude each other.
   fileprivate func validate() throws(PolicyProblem) {
-    try self.check("circuit_breaker") { () throws(InvalidOption) in
-      try self.policy.circuitBreaker?.options.validate()
-    }
-    try self.check("rate_limit") { () throws(InvalidOption) in try self.policy.rateLimit?.options.validate() }
-    try self.check("bulkhead") { () throws(InvalidOption) in
-      try self.policy.bulkhead?.options.validate()
-      if let bulkhead = self.policy.bulkhead, let weight = bulkhead.weight {
-        let most = bulkhead.options.maximumConcurrent
-        guard (1...most).contains(weight) else {
-          throw InvalidOption(
-            field: "weight",
-            value: "\(weight)",
-            allowed: "1 to maximum_concurrent, \(most)"
-          )
-        }
-      }
-    }
-    try self.check("retry") { () throws(InvalidOption) in try self.policy.retry?.options.validate() }
-    try self.check("hedging") { () throws(InvalidOption) in try self.policy.hedging?.options.validate() }
-    try self.check("retry_budget") { () throws(InvalidOption) in
-      try self.policy.retryBudget?.options.validate()
-    }
-    for (key, limit) in self.policy.limits where limit <= .zero || limit > .seconds(10 * 365 * 86_400) {
-      let fault = InvalidOption(
-        field: key,
-        value: limit.policyText,
-        allowed: "more than 0, at most ten years"
-      )
-      throw PolicyProblem(fault, in: self, key)
-    }
-    for (key, peers) in self.policy.peerLimits where !(1...1_000_000).contains(peers) {
-      throw PolicyProblem(
-        InvalidOption(field: key, value: "\(peers)", allowed: "1 to 1,000,000"),
-        in: self,
-        key
-      )
-    }
+    if let fault = self.policy.outOfRange.first { throw PolicyProblem(fault, in: self, fault.field) }
     if self.policy.retry?.isOn == true, self.policy.hedging?.isOn == true {
       let fault = InvalidOption(
         field: "hedging",
@@ -101,34 +65,6 @@ extension EffectivePolicy {
       throw PolicyProblem(fault, in: self, "hedging")
     }
   }
-
-  private func check(_ section: String, _ body: () throws(InvalidOption) -> Void) throws(PolicyProblem) {
-    do throws(InvalidOption) {
-      try body()
-    } catch {
-      let key = "\(section).\(error.field.snakeCased)"
-      throw PolicyProblem(
-        InvalidOption(field: key, value: error.value, allowed: error.allowed),
-        in: self,
-        key
-      )
-    }
-  }
-}
-
-extension MethodPolicy {
-  fileprivate var limits: [(String, Duration)] {
-    [("timeout", self.timeout), ("attempt_timeout", self.attemptTimeout), ("idle_timeout", self.idleTimeout)]
-      .compactMap { key, limit in limit.map { (key, $0) } }
-  }
-
-  fileprivate var peerLimits: [(String, Int)] {
-    [
-      ("circuit_breaker.maximum_peers", self.circuitBreaker?.maximumPeers),
-      ("rate_limit.maximum_peers", self.rateLimit?.maximumPeers),
-      ("bulkhead.maximum_peers", self.bulkhead?.maximumPeers),
-    ].compactMap { key, peers in peers.map { (key, $0) } }
-  }
 }
 
 extension RetryPolicy {
@@ -137,13 +73,4 @@ extension RetryPolicy {
 
 extension HedgingPolicy {
   var isOn: Bool { self.mode != .off }
-}
-
-extension String {
-  /// `failureThreshold` as `failure_threshold`.
-  fileprivate var snakeCased: String {
-    self.reduce(into: "") { result, character in
-      result += character.isUppercase ? "_" + character.lowercased() : String(character)
-    }
-  }
 }

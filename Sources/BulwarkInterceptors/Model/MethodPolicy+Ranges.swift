@@ -1,11 +1,11 @@
-import BulwarkInterceptors
-import BulwarkResilience
+package import BulwarkResilience
 
 extension MethodPolicy {
   /// Everything that is out of range, what is left open having its default. The errors name the fields by their keys.
   ///
-  /// At most one error for each section: the policies' own checks stop at the first.
-  var outOfRange: [InvalidOption] {
+  /// The one place where the values of a policy are checked, whichever source they come from. At most one error for each
+  /// section: the policies' own checks stop at the first.
+  package var outOfRange: [InvalidOption] {
     [
       self.range("timeout") { () throws(InvalidOption) in try self.timeout.validateTimeout() },
       self.range("attempt_timeout") { () throws(InvalidOption) in try self.attemptTimeout.validateTimeout() },
@@ -62,7 +62,16 @@ extension MethodPolicy {
 extension Duration? {
   fileprivate func validateTimeout() throws(InvalidOption) {
     guard let self else { return }
-    try TimeoutOptions(limit: self).validate()
+    do throws(InvalidOption) {
+      try TimeoutOptions(limit: self).validate()
+    } catch {
+      // A limit in words: as nanoseconds and seconds it is hard to read.
+      throw InvalidOption(
+        field: error.field,
+        value: self.policyText,
+        allowed: "more than 0, at most ten years"
+      )
+    }
   }
 }
 
