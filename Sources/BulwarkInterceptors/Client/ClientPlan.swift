@@ -72,7 +72,7 @@ final class ClientPlan: Sendable {
     return try await self.once(request, next)
   }
 
-  /// How much of what a client streams is kept for further attempts: what gRPC C++ and Java keep of a call.
+  /// How much of what a client streams is kept for further attempts: gRPC C++'s default (`GRPC_ARG_PER_RPC_RETRY_BUFFER_SIZE`).
   private static let keptBytes = 256 * 1024
 
   private func once(_ request: CallRequest, _ next: NextCall) async throws(RPCError) -> CallResponse {

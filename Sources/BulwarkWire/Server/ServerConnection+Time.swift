@@ -62,7 +62,7 @@ extension ServerConnection {
     for stream in self.collectingCalls
     where stream.machine.isCollecting && stream.permits != nil {
       stream.hasCollectingTimer = true
-      let end = now.advanced(by: .nanoseconds(self.limits.heldCollectingTimeout))
+      let end = now.advanced(byNanoseconds: self.limits.heldCollectingTimeout)
       self.wake(stream, at: min(end, stream.call.context.deadline ?? end))
     }
     self.collectingCalls.removeAll(keepingCapacity: true)
@@ -92,7 +92,7 @@ extension ServerConnection {
 
   /// Looks for streams that have made no progress for the stall timeout.
   private func sweep(now: MonotonicInstant) {
-    let oldest = now.advanced(by: .nanoseconds(-self.limits.stallTimeout))
+    let oldest = now.advanced(byNanoseconds: -self.limits.stallTimeout)
     for stream in self.orderedStreams {
       let queued = self.session.queuedBytes(stream.call.id)
       if stream.wasCutOff {

@@ -173,7 +173,7 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
-    let given = headers.timeout.map { now.advanced(by: .nanoseconds($0)) }
+    let given = headers.timeout.map { now.advanced(byNanoseconds: $0) }
     if let given, given <= now {
       self.answer(stream, with: .deadlineExceeded)
       return
