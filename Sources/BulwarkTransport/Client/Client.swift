@@ -43,12 +43,17 @@ public final class Client: CallInvoker, Sendable {
     _ = try? configuration.tls.map { try $0.credentials.contexts.context(for: $0.profile) }
     self.limits = configuration.limits
     self.executor = EventLoopExecutor(eventLoop)
-    let core = ClientCore(
-      endpoint: endpoint,
-      configuration: configuration,
+    let endpoints = EndpointSet(
+      of: endpoint,
+      Dial.Terms(
+        configuration: configuration,
+        authority: configuration.authority ?? endpoint.authority,
+        serverName: configuration.tls?.serverName(of: endpoint)
+      ),
       server: self.server,
-      eventLoop: eventLoop
+      on: eventLoop
     )
+    let core = ClientCore(endpoints: endpoints, configuration: configuration, eventLoop: eventLoop)
     self.core = .makeBoxSendingValue(core, eventLoop: eventLoop)
   }
 

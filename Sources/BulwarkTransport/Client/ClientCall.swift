@@ -23,8 +23,8 @@ final class ClientCall: @unchecked Sendable {
   enum State {
     /// Made, and not seen by the loop yet.
     case new
-    /// Waits for a connection or for room on one.
-    case waiting
+    /// Waits for a connection, or at an endpoint for room.
+    case waiting(at: Subchannel?)
     /// Has a stream.
     case open(ClientChannelHandler, HTTP2StreamID)
     case ended

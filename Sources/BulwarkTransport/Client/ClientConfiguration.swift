@@ -15,6 +15,10 @@ public struct ClientConfiguration: Sendable {
   /// The delays between attempts to connect.
   public var backoff = ConnectionBackoff()
 
+  /// How many connections to one endpoint there may be, 1 to 10: a further one is made while calls wait because those
+  /// that there are have as many streams as the server allows (gRFC A105). Default 1.
+  public var maxConnectionsPerEndpoint = 1
+
   /// How long one attempt to connect may take, the TLS handshake included. Default 20 s, as in gRPC's backoff document.
   public var connectTimeout: Duration = .seconds(20)
 

@@ -15,7 +15,7 @@ public struct ConnectionBackoff: Hashable, Sendable {
   public init() {}
 
   /// - Parameter jitter: a random number from -1 to 1.
-  func delay(afterFailures failures: Int, jitter: Double) -> Duration {
+  package func delay(afterFailures failures: Int, jitter: Double) -> Duration {
     let maximum = min(max(self.maximum, .milliseconds(1)), .seconds(86_400))
     let multiplier = self.multiplier.clamped(to: 1...100)
     var delay = min(max(self.initial, .milliseconds(1)), maximum)
