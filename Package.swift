@@ -90,6 +90,7 @@ let package = Package(
       dependencies: ["BulwarkHTTP2", "BulwarkCore", nioCore, collections],
       swiftSettings: settings
     ),
+    .target(name: "BulwarkBalancing", dependencies: ["BulwarkCore"], swiftSettings: settings),
     .target(
       name: "BulwarkTransport",
       dependencies: [
@@ -313,6 +314,11 @@ let package = Package(
     .testTarget(
       name: "BulwarkWireTests",
       dependencies: ["BulwarkWire", "BulwarkHTTP2", "BulwarkCore", "BulwarkTestKit", nioCore],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkBalancingTests",
+      dependencies: ["BulwarkBalancing", "BulwarkCore", "BulwarkTestKit"],
       swiftSettings: settings
     ),
     .testTarget(
