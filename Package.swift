@@ -90,10 +90,13 @@ let package = Package(
       dependencies: ["BulwarkHTTP2", "BulwarkCore", nioCore, collections],
       swiftSettings: settings
     ),
+    .target(name: "BulwarkBalancing", dependencies: ["BulwarkCore"], swiftSettings: settings),
     .target(
       name: "BulwarkTransport",
       dependencies: [
-        "BulwarkWire", "BulwarkCore", nioCore, nioPosix, nioTLS, nioSSL, logging, lifecycle, collections,
+        "BulwarkWire", "BulwarkBalancing", "BulwarkCore", nioCore, nioPosix, nioTLS, nioSSL, logging,
+        lifecycle,
+        collections,
       ],
       swiftSettings: settings
     ),
@@ -125,7 +128,8 @@ let package = Package(
     .target(
       name: "Bulwark",
       dependencies: [
-        "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkTransport", "BulwarkProtobuf",
+        "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkBalancing", "BulwarkTransport",
+        "BulwarkProtobuf",
         "BulwarkInterceptors", "BulwarkServices",
       ],
       swiftSettings: settings
@@ -316,6 +320,11 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
+      name: "BulwarkBalancingTests",
+      dependencies: ["BulwarkBalancing", "BulwarkCore", "BulwarkTestKit"],
+      swiftSettings: settings
+    ),
+    .testTarget(
       name: "BulwarkSimulationTests",
       dependencies: ["BulwarkWire", "BulwarkHTTP2", "BulwarkCore", "BulwarkTestKit", nioCore],
       swiftSettings: settings
@@ -323,7 +332,8 @@ let package = Package(
     .testTarget(
       name: "BulwarkTransportTests",
       dependencies: [
-        "BulwarkTransport", "BulwarkWire", "BulwarkCore", "BulwarkHTTP2", "BulwarkTestKit",
+        "BulwarkTransport", "BulwarkBalancing", "BulwarkWire", "BulwarkCore", "BulwarkHTTP2",
+        "BulwarkTestKit",
         nioCore, nioPosix, nioEmbedded, nioSSL, logging, certificates, asn1, crypto,
       ],
       swiftSettings: settings

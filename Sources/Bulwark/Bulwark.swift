@@ -1,4 +1,5 @@
-// The umbrella: what a user imports. The wire and HTTP/2 come along for the limits that a configuration is made of.
+// The umbrella: what a user imports. Balancing, the wire and HTTP/2 come along for the limits that a configuration is made of.
+@_exported import BulwarkBalancing
 @_exported import BulwarkCore
 @_exported import BulwarkHTTP2
 @_exported import BulwarkInterceptors

@@ -3,7 +3,7 @@ import BulwarkWire
 public import NIOCore
 public import NIOPosix
 
-/// A gRPC client: one connection to one endpoint, opened by the first call and kept open.
+/// A gRPC client: a channel to a server, or to the servers of a service, connected by the first call and kept connected.
 ///
 ///     let client = Client(to: .tcp(host: "127.0.0.1", port: 50051))
 ///     let consensus = ConsensusServiceClient(client)
@@ -16,6 +16,7 @@ public final class Client: CallInvoker, Sendable {
   private let core: NIOLoopBoundBox<ClientCore>
   private let eventLoop: any EventLoop
   private let server: KnownPeer
+  private let watch = ConnectivityWatch()
   private let limits: WireLimits
   private let isClosed = Flag()
 
@@ -25,32 +26,70 @@ public final class Client: CallInvoker, Sendable {
   ///     Task(executorPreference: client.executor) { try await consensus.getStatus(request) }
   public let executor: any TaskExecutor
 
-  /// Creates a client; it connects when the first call is made.
+  /// Creates a client of one endpoint; it connects when the first call is made.
   ///
   /// - Parameters:
-  ///   - endpoint: the server.
+  ///   - endpoint: the server; a host name is looked up at each attempt to connect.
   ///   - configuration: bounds and time limits.
   ///   - eventLoopGroup: where one loop is taken from, for everything this client does.
-  public init(
+  public convenience init(
     to endpoint: Endpoint,
     configuration: ClientConfiguration = ClientConfiguration(),
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
-    let eventLoop = eventLoopGroup.any()
+    self.init(to: [endpoint], configuration: configuration, eventLoopGroup: eventLoopGroup)
+  }
+
+  /// Creates a client of several endpoints; it connects when the first call is made.
+  ///
+  /// - Parameters:
+  ///   - endpoints: the servers, those that are preferred first. With none, every call fails with UNAVAILABLE.
+  ///   - configuration: bounds, time limits, and how calls are spread over the endpoints.
+  ///   - eventLoopGroup: where one loop is taken from, for everything this client does.
+  public convenience init(
+    to endpoints: [Endpoint],
+    configuration: ClientConfiguration = ClientConfiguration(),
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+  ) {
+    self.init(
+      to: endpoints.map(\.description).joined(separator: ","),
+      resolver: FixedEndpoints(endpoints: endpoints),
+      configuration,
+      on: eventLoopGroup.any()
+    )
+  }
+
+  /// Creates a client of a service whose endpoints a resolver finds; it asks when the first call is made.
+  ///
+  /// - Parameters:
+  ///   - resolver: finds the endpoints.
+  ///   - configuration: bounds, time limits, and how calls are spread over the endpoints.
+  ///   - eventLoopGroup: where one loop is taken from, for everything this client does.
+  public convenience init(
+    to resolver: any EndpointResolver,
+    configuration: ClientConfiguration = ClientConfiguration(),
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+  ) {
+    self.init(to: resolver.authority, resolver: resolver, configuration, on: eventLoopGroup.any())
+  }
+
+  private init(
+    to target: String,
+    resolver: any EndpointResolver,
+    _ configuration: ClientConfiguration,
+    on eventLoop: any EventLoop
+  ) {
     self.eventLoop = eventLoop
-    self.server = KnownPeer(Peer(address: endpoint.description))
+    self.server = KnownPeer(Peer(address: target))
     // The first use may read the roots of the system, which is nothing for the loop. What fails here fails again there.
     _ = try? configuration.tls.map { try $0.credentials.contexts.context(for: $0.profile) }
     self.limits = configuration.limits
     self.executor = EventLoopExecutor(eventLoop)
     let endpoints = EndpointSet(
-      of: endpoint,
-      Dial.Terms(
-        configuration: configuration,
-        authority: configuration.authority ?? endpoint.authority,
-        serverName: configuration.tls?.serverName(of: endpoint)
-      ),
+      resolver: resolver,
+      configuration: configuration,
       server: self.server,
+      watch: self.watch,
       on: eventLoop
     )
     let core = ClientCore(endpoints: endpoints, configuration: configuration, eventLoop: eventLoop)
@@ -66,8 +105,31 @@ public final class Client: CallInvoker, Sendable {
     }
   }
 
-  /// The server: the endpoint that was given, and over TLS what the server of the latest connection has proved to be.
+  /// The server: the target that was given, and over TLS what the server of the latest connection has proved to be.
   public var peer: Peer { self.server.value }
+
+  /// How connected the client is.
+  public var connectivity: ConnectivityState { self.watch.state }
+
+  /// How connected the client is, now and after each change, until it is closed. Of many changes that nobody has read,
+  /// the latest 16 are kept.
+  public var connectivityUpdates: AsyncStream<ConnectivityState> { self.watch.updates() }
+
+  /// Connects without waiting for the first call, or when the client has gone idle. Returns at once.
+  public func connect() {
+    self.onLoop { $0.connect() }
+  }
+
+  /// Forgets how often it failed to connect: endpoints that wait for their next attempt have it now, and the resolver
+  /// is asked again. For whoever knows that the network is back.
+  public func resetBackoff() {
+    self.onLoop { $0.resetBackoff() }
+  }
+
+  /// Asks the resolver again, now. For resolvers that learn of changes by themselves.
+  public func refreshEndpoints() {
+    self.onLoop { $0.refreshEndpoints() }
+  }
 
   /// Takes no new calls, lets the open ones end, and returns when the connection is closed.
   ///

@@ -1,3 +1,4 @@
+public import BulwarkBalancing
 public import BulwarkHTTP2
 public import BulwarkWire
 
@@ -14,6 +15,10 @@ public struct ClientConfiguration: Sendable {
 
   /// The delays between attempts to connect.
   public var backoff = ConnectionBackoff()
+
+  /// How calls are spread over the endpoints, where there are several. Default: all go to the first that can be
+  /// connected.
+  public var loadBalancing = LoadBalancingPolicy.pickFirst()
 
   /// How many connections to one endpoint there may be, 1 to 10: a further one is made while calls wait because those
   /// that there are have as many streams as the server allows (gRFC A105). Default 1.

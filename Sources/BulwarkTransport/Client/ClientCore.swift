@@ -53,19 +53,18 @@ final class ClientCore: EndpointSetOwner {
 
   private func route(_ call: ClientCall) {
     guard !self.isClosed else { return self.end(call, .clientClosed) }
-    switch self.endpoints.pick() {
+    switch self.endpoints.pick(call) {
     case .endpoint(let subchannel):
-      guard subchannel.waiting.count == 0, self.open(call, at: subchannel) else {
-        return self.enqueue(call, at: subchannel)
+      if subchannel.waiting.count > 0 || !self.open(call, at: subchannel) {
+        self.enqueue(call, at: subchannel)
       }
-    case .wait:
-      self.enqueue(call, at: nil)
-      // Only now: what comes of it may concern this call.
-      self.endpoints.connect()
-    case .fail(let error):
-      guard call.waitForReady else { return self.end(call, error) }
+    case .fail(let error) where !call.waitForReady:
+      self.end(call, error)
+    case .wait, .fail:
       self.enqueue(call, at: nil)
     }
+    // Only now: what comes of it may concern this call.
+    self.endpoints.connect()
   }
 
   private func enqueue(_ call: ClientCall, at subchannel: Subchannel?) {
@@ -180,6 +179,19 @@ final class ClientCore: EndpointSetOwner {
   }
 
   // MARK: - Endpoints
+
+  /// Connects without a call.
+  func connect() {
+    self.endpoints.exitIdle()
+  }
+
+  func resetBackoff() {
+    self.endpoints.resetBackoff()
+  }
+
+  func refreshEndpoints() {
+    self.endpoints.refresh()
+  }
 
   func picksChanged() {
     // Those that go on waiting are appended again: each is looked at once.

@@ -1,3 +1,4 @@
+import BulwarkBalancing
 import NIOCore
 
 /// Where a server listens or a client connects.
@@ -50,6 +51,17 @@ extension Endpoint {
     case .tcp: self.description
     // RFC 3986 has no authority for a path; this is what gRPC's other implementations send.
     case .unix: "localhost"
+    }
+  }
+
+  /// What kind of address it is; a host name may become any.
+  var family: AddressFamily {
+    guard case .tcp(let host, let port) = self, let address = try? SocketAddress(ipAddress: host, port: port)
+    else { return .other }
+    switch address {
+    case .v4: return .ipv4
+    case .v6: return .ipv6
+    case .unixDomainSocket: return .other
     }
   }
 }

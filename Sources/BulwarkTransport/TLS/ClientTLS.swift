@@ -41,8 +41,10 @@ public struct ClientTLS: Sendable {
   }
 
   /// The name to ask for, or nil where there is only an address.
-  func serverName(of endpoint: Endpoint) -> String? {
-    if let serverName = self.serverName { return serverName }
+  ///
+  /// - Parameter serviceName: the name of the service whose endpoint it is, if it has one.
+  func serverName(of endpoint: Endpoint, serviceName: String?) -> String? {
+    if let serverName = self.serverName ?? serviceName { return serverName }
     switch endpoint {
     case .tcp(let host, _): return (try? SocketAddress(ipAddress: host, port: 0)) == nil ? host : nil
     case .unix: return "localhost"

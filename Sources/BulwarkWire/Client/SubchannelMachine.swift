@@ -109,6 +109,17 @@ package struct SubchannelMachine: Equatable, Sendable {
     return self.backoffElapsed()
   }
 
+  /// The connection, or the attempt to make it, is not wanted any more: true if there was one.
+  package mutating func disconnect() -> Bool {
+    switch self.state {
+    case .connecting, .ready:
+      self.state = .idle
+      return true
+    case .idle, .backingOff, .closed:
+      return false
+    }
+  }
+
   /// The endpoint is not wanted any more.
   package mutating func close() {
     self.state = .closed

@@ -86,6 +86,14 @@ import Testing
     #expect(elapsed.connectivity == after && reset.connectivity == after)
   }
 
+  @Test(arguments: ConnectivityState.allCases)
+  func whatIsThereOrOnItsWayCanBeLetGo(_ state: ConnectivityState) {
+    var machine = self.machine(state)
+    let had = machine.disconnect()
+    #expect(had == (state == .connecting || state == .ready))
+    #expect(machine.connectivity == (had ? .idle : state))
+  }
+
   @Test(arguments: ConnectivityState.allCases) func closedIsFinal(_ state: ConnectivityState) {
     var machine = self.machine(state)
     machine.close()

@@ -1,3 +1,4 @@
+import BulwarkBalancing
 import BulwarkCore
 import BulwarkWire
 import NIOCore
@@ -20,6 +21,7 @@ protocol SubchannelOwner: AnyObject {
 /// There is one, and more once that is at the server's stream limit, if the client may (gRFC A105). Used on its event loop only.
 final class Subchannel: ClientConnectionOwner {
   let endpoint: Endpoint
+  let id: EndpointID
   private let terms: Dial.Terms
   private let eventLoop: any EventLoop
   private weak var owner: (any SubchannelOwner)?
@@ -31,6 +33,8 @@ final class Subchannel: ClientConnectionOwner {
   private var live: [ObjectIdentifier: ClientChannelHandler] = [:]
   /// The attempt that goes on: its channel is being made.
   private var dial: Dial?
+  /// Attempts that were given up and have not ended yet.
+  private var abandoned: [Dial] = []
   /// The connection whose SETTINGS have not come.
   private var connecting: ClientChannelHandler?
   private var backoffTimer: DeadlineTimer?
@@ -41,21 +45,32 @@ final class Subchannel: ClientConnectionOwner {
   /// Calls that are for this endpoint and wait for room.
   var waiting = WaitingCalls()
 
-  init(to endpoint: Endpoint, _ terms: Dial.Terms, on eventLoop: any EventLoop, owner: any SubchannelOwner) {
+  init(
+    to endpoint: Endpoint,
+    _ id: EndpointID,
+    _ terms: Dial.Terms,
+    on eventLoop: any EventLoop,
+    owner: any SubchannelOwner
+  ) {
     self.endpoint = endpoint
+    self.id = id
     self.terms = terms
     self.eventLoop = eventLoop
     self.owner = owner
     self.machine = SubchannelMachine(backoff: terms.configuration.backoff)
   }
 
-  var connectivity: ConnectivityState { self.machine.connectivity }
-
-  /// Why the last attempt to connect failed; nil if there was none since there was a connection.
-  var lastError: RPCError? { self.machine.lastError }
+  var state: EndpointState {
+    switch self.machine.connectivity {
+    case .idle, .shutdown: .idle
+    case .connecting: .connecting
+    case .ready: .ready
+    case .transientFailure: .transientFailure(self.machine.lastError ?? .clientClosed)
+    }
+  }
 
   /// Whether nothing of it is open any more.
-  var isGone: Bool { self.live.isEmpty && self.dial?.isSecuring != true }
+  var isGone: Bool { self.live.isEmpty && !self.abandoned.contains(where: \.isSecuring) }
 
   // MARK: - Calls
 
@@ -79,9 +94,15 @@ final class Subchannel: ClientConnectionOwner {
   /// Makes the connection if there is none and none is being made.
   func connect() {
     guard self.machine.connect(now: .now()) else { return }
+    self.owner?.stateChanged(self)
     // A further connection may be on its way already: then that is the one.
     if self.dial == nil, self.connecting == nil { self.beginDial() }
-    self.owner?.stateChanged(self)
+  }
+
+  /// Ends the attempt or the connections; the state is idle. Calls that are open go on to their ends.
+  func disconnect() {
+    guard self.machine.disconnect() else { return }
+    self.letGo()
   }
 
   /// Forgets the failures, and how long to wait after them.
@@ -103,14 +124,22 @@ final class Subchannel: ClientConnectionOwner {
   }
 
   private func beginDial() {
-    let dial = Dial(to: self.endpoint, self.terms, on: self.eventLoop, owner: self) { _, result in
-      self.dialEnded(result)
+    let dial = Dial(to: self.endpoint, self.terms, on: self.eventLoop, owner: self) { dial, result in
+      self.dialEnded(dial, result)
     }
     self.dial = dial
     dial.begin()
   }
 
-  private func dialEnded(_ result: Result<(ClientChannelHandler, PeerIdentity?), Dial.Failure>) {
+  private func dialEnded(
+    _ dial: Dial,
+    _ result: Result<(ClientChannelHandler, PeerIdentity?), Dial.Failure>
+  ) {
+    guard dial === self.dial else {
+      self.abandoned.removeAll { $0 === dial }
+      self.owner?.connectionEnded(self)
+      return
+    }
     self.dial = nil
     switch result {
     case .success((let handler, let identity)):
@@ -210,10 +239,17 @@ final class Subchannel: ClientConnectionOwner {
   func close() {
     self.machine.close()
     self.backoffTimer?.stop()
+    self.letGo()
+  }
+
+  private func letGo() {
     self.ready = []
+    self.connecting = nil
     for handler in self.live.values {
       handler.beginShutdown()
     }
-    self.dial?.cancel()
+    guard let dial = self.dial.take() else { return }
+    self.abandoned.append(dial)
+    dial.cancel()
   }
 }

@@ -1,0 +1,255 @@
+import BulwarkBalancing
+import BulwarkCore
+import BulwarkWire
+import NIOCore
+
+/// What the endpoints tell the client, on its event loop.
+protocol EndpointSetOwner: AnyObject {
+  /// Calls that wait for an endpoint may have one now, or fail.
+  func picksChanged()
+  /// The calls that wait at this endpoint have to go elsewhere.
+  func picksEnded(_ subchannel: Subchannel)
+  func hasRoom(_ subchannel: Subchannel)
+  func callEnded(_ call: ClientCall, _ failure: ClientFailure?)
+  func connectionEnded()
+}
+
+/// The endpoints of a client: finds them, connects them as load balancing has it, and picks one for each call.
+///
+/// The load balancing policy is a machine without IO, from `BulwarkBalancing`; this is its shell. Used on its event loop
+/// only.
+final class EndpointSet: SubchannelOwner {
+  enum Pick {
+    case endpoint(Subchannel)
+    /// Until the picks change.
+    case wait
+    /// Unless the call waits for a connection.
+    case fail(RPCError)
+  }
+
+  weak var owner: (any EndpointSetOwner)?
+
+  private let configuration: ClientConfiguration
+  private let resolver: any EndpointResolver
+  private let server: KnownPeer
+  private let watch: ConnectivityWatch
+  private let eventLoop: any EventLoop
+
+  private var balancer: any LoadBalancer
+  private var resolution: Resolution?
+  private var subchannels: [EndpointID: Subchannel] = [:]
+  private var identifiers: [Endpoint: EndpointID] = [:]
+  private var nextIdentifier: UInt32 = 0
+  /// Endpoints that are not listed any more, while their calls end.
+  private var leaving: [Subchannel] = []
+  private var timer: DeadlineTimer?
+  private var random: SplitMix64
+  /// What the last pick wants done, after its call has found its place.
+  private var pending: BalancerActions?
+  private var isClosed = false
+
+  init(
+    resolver: any EndpointResolver,
+    configuration: ClientConfiguration,
+    server: KnownPeer,
+    watch: ConnectivityWatch,
+    on eventLoop: any EventLoop
+  ) {
+    self.configuration = configuration
+    self.resolver = resolver
+    self.server = server
+    self.watch = watch
+    self.eventLoop = eventLoop
+    self.balancer = configuration.loadBalancing.makeBalancer()
+    self.random = SplitMix64(seed: .random(in: 0 ... .max))
+  }
+
+  // MARK: - Calls
+
+  /// Where does this call go? ``connect()`` follows, once the call is there.
+  func pick(_ call: ClientCall) -> Pick {
+    let pick = self.balancer.pick(PickContext(now: .now(), random: self.random.next()))
+    if !pick.actions.isEmpty { self.pending = pick.actions }
+    switch pick.decision {
+    case .endpoint(let id):
+      // The balancer knows of no others; if it did, the call would wait for the next pick.
+      guard let subchannel = self.subchannels[id] else { return .wait }
+      return .endpoint(subchannel)
+    case .wait: return .wait
+    case .fail(let error): return .fail(error)
+    }
+  }
+
+  /// A call has been picked for, or would like to be: does what that takes.
+  func connect() {
+    guard !self.isClosed else { return }
+    guard self.resolution != nil else { return self.beginResolution() }
+    if let actions = self.pending.take() {
+      self.perform(actions)
+    }
+  }
+
+  /// Connects without a call.
+  func exitIdle() {
+    self.connect()
+    self.perform(self.balancer.exitIdle(now: .now()))
+  }
+
+  func callEnded(_ call: ClientCall, _ failure: ClientFailure?) {
+    self.owner?.callEnded(call, failure)
+  }
+
+  // MARK: - Finding endpoints
+
+  private func beginResolution() {
+    let resolution = Resolution(self.resolver, on: self.eventLoop) { [weak self] result in
+      self?.resolved(result)
+    }
+    self.resolution = resolution
+    self.watch.set(.connecting)
+    resolution.begin()
+  }
+
+  /// Asks the resolver again, now.
+  func refresh() {
+    self.resolution?.refresh()
+  }
+
+  private func resolved(_ result: Result<[ResolvedEndpoint], RPCError>) {
+    guard !self.isClosed else { return }
+    switch result {
+    case .success(let endpoints): self.update(endpoints)
+    case .failure(let error): self.perform(self.balancer.resolutionFailed(error))
+    }
+  }
+
+  private func update(_ endpoints: [ResolvedEndpoint]) {
+    var balanced: [BalancedEndpoint] = []
+    var listed: [Endpoint: EndpointID] = [:]
+    for resolved in endpoints where listed[resolved.endpoint] == nil {
+      let id = self.identifiers[resolved.endpoint] ?? self.makeSubchannel(resolved.endpoint)
+      listed[resolved.endpoint] = id
+      balanced.append(BalancedEndpoint(resolved, id: id))
+    }
+    let gone = self.identifiers.filter { listed[$0.key] == nil }.values
+    self.identifiers = listed
+    let actions = self.balancer.update(balanced, now: .now(), random: self.random.next())
+    for id in gone {
+      guard let subchannel = self.subchannels.removeValue(forKey: id) else { continue }
+      subchannel.close()
+      if !subchannel.isGone { self.leaving.append(subchannel) }
+      self.owner?.picksEnded(subchannel)
+    }
+    self.perform(actions)
+  }
+
+  private func makeSubchannel(_ endpoint: Endpoint) -> EndpointID {
+    let id = EndpointID(rawValue: self.nextIdentifier)
+    self.nextIdentifier &+= 1
+    let terms = Dial.Terms(
+      configuration: self.configuration,
+      authority: self.configuration.authority ?? self.resolver.authority,
+      serverName: self.configuration.tls?.serverName(of: endpoint, serviceName: self.resolver.serverName)
+    )
+    self.subchannels[id] = Subchannel(to: endpoint, id, terms, on: self.eventLoop, owner: self)
+    return id
+  }
+
+  // MARK: - The balancer's shell
+
+  private func perform(_ actions: BalancerActions) {
+    for id in actions.disconnect {
+      guard let subchannel = self.subchannels[id] else { continue }
+      subchannel.disconnect()
+      self.owner?.picksEnded(subchannel)
+    }
+    for id in actions.connect {
+      self.subchannels[id]?.connect()
+    }
+    if actions.resolve { self.resolution?.request() }
+    if actions.repick { self.owner?.picksChanged() }
+    self.settle()
+  }
+
+  /// What follows from the balancer's state after each input.
+  private func settle() {
+    guard !self.isClosed else { return }
+    self.watch.set(self.balancer.state)
+    guard let next = self.balancer.nextTimer else { return }
+    let timer =
+      self.timer
+      ?? DeadlineTimer(on: self.eventLoop) { [weak self] in
+        self?.timerFired()
+      }
+    self.timer = timer
+    timer.update(next)
+  }
+
+  private func timerFired() {
+    guard !self.isClosed else { return }
+    self.perform(self.balancer.timerFired(now: .now(), random: self.random.next()))
+  }
+
+  // MARK: - Connections
+
+  func stateChanged(_ subchannel: Subchannel) {
+    guard !self.isClosed, self.subchannels[subchannel.id] === subchannel else { return }
+    let wasReady = self.balancer.state == .ready
+    let state = subchannel.state
+    let actions = self.balancer.connectivityChanged(subchannel.id, to: state, now: .now())
+    if state != .ready { self.owner?.picksEnded(subchannel) }
+    self.perform(actions)
+    // A client that has lost its connection makes it anew without waiting for a call, whose time that would take.
+    if wasReady, self.balancer.state == .idle {
+      self.perform(self.balancer.exitIdle(now: .now()))
+    }
+  }
+
+  func hasRoom(_ subchannel: Subchannel) {
+    self.owner?.hasRoom(subchannel)
+  }
+
+  func identified(_ subchannel: Subchannel, as identity: PeerIdentity?) {
+    self.server.value = Peer(address: self.server.value.address, identity: identity)
+  }
+
+  func connectionEnded(_ subchannel: Subchannel) {
+    self.leaving.removeAll { $0.isGone }
+    self.owner?.connectionEnded()
+  }
+
+  /// Forgets the failures of all endpoints: whoever waits out a backoff connects now.
+  func resetBackoff() {
+    for subchannel in self.subchannels.values {
+      subchannel.resetBackoff()
+    }
+    self.resolution?.refresh()
+  }
+
+  // MARK: - Closing
+
+  func close() {
+    self.isClosed = true
+    self.watch.set(.shutdown)
+    self.resolution?.stop()
+    self.timer?.stop()
+    for subchannel in self.subchannels.values {
+      subchannel.close()
+    }
+  }
+
+  /// Whether nothing of them is open any more.
+  var isGone: Bool { self.leaving.allSatisfy(\.isGone) && self.subchannels.values.allSatisfy(\.isGone) }
+}
+
+extension BalancedEndpoint {
+  fileprivate init(_ resolved: ResolvedEndpoint, id: EndpointID) {
+    self.init(
+      id: id,
+      family: resolved.endpoint.family,
+      weight: resolved.weight,
+      hashKey: resolved.hashKey ?? resolved.endpoint.description,
+      stake: resolved.stake
+    )
+  }
+}

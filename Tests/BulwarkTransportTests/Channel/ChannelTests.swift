@@ -1,0 +1,174 @@
+import BulwarkBalancing
+import BulwarkCore
+import BulwarkWire
+import NIOCore
+import Testing
+
+@testable import BulwarkTransport
+
+@Suite(.timeLimit(.minutes(1))) struct ChannelTests {
+  private func configuration(_ policy: LoadBalancingPolicy) -> ClientConfiguration {
+    var configuration = ClientConfiguration.impatient
+    configuration.loadBalancing = policy
+    return configuration
+  }
+
+  /// Makes a client for as long as the body lasts.
+  private func withChannel<Result: Sendable>(
+    _ client: Client,
+    _ body: (Client) async throws -> Result
+  ) async throws -> Result {
+    let result = try await body(client)
+    await client.close()
+    return result
+  }
+
+  /// Waits until the client has been in a state.
+  private func reached(_ state: ConnectivityState, _ client: Client) async {
+    for await current in client.connectivityUpdates where current == state { return }
+  }
+
+  /// Which one that is, a slow machine decides: the next address is tried when the first takes too long.
+  @Test func pickFirstSendsEveryCallToOneServer() async throws {
+    try await withServers(3) { servers in
+      let client = Client(to: servers.map(\.endpoint), configuration: self.configuration(.pickFirst()))
+      try await self.withChannel(client) { client async throws in
+        var answers: Set<String> = []
+        for _ in 0..<10 {
+          answers.insert(try await client.echo(""))
+        }
+        #expect(answers.count == 1)
+      }
+    }
+  }
+
+  @Test func pickFirstPassesOverAServerThatIsNotThere() async throws {
+    let closed = try await closedEndpoint()
+    try await withServers(1) { servers in
+      let client = Client(to: [closed, servers[0].endpoint], configuration: self.configuration(.pickFirst()))
+      try await self.withChannel(client) { client async throws in
+        #expect(try await client.echo("") == "0")
+      }
+    }
+  }
+
+  @Test func roundRobinTakesTheServersInTurn() async throws {
+    try await withServers(3) { servers in
+      let client = Client(to: servers.map(\.endpoint), configuration: self.configuration(.roundRobin))
+      try await self.withChannel(client) { client async throws in
+        var answers: Set<String> = []
+        while answers.count < 3 {
+          answers.insert(try await client.echo(""))
+        }
+        var counts: [String: Int] = [:]
+        for _ in 0..<30 {
+          counts[try await client.echo(""), default: 0] += 1
+        }
+        #expect(counts == ["0": 10, "1": 10, "2": 10])
+      }
+    }
+  }
+
+  @Test func whenAServerStopsTheOthersTakeItsCalls() async throws {
+    try await withServers(3) { servers in
+      let client = Client(to: servers.map(\.endpoint), configuration: self.configuration(.roundRobin))
+      try await self.withChannel(client) { client async throws in
+        var answers: Set<String> = []
+        while answers.count < 3 {
+          answers.insert(try await client.echo(""))
+        }
+        servers[1].server.beginGracefulShutdown()
+        // No call is lost while it goes; from some call on it has none.
+        var sinceLast = 0
+        while sinceLast < 20 {
+          sinceLast = try await client.echo("") == "1" ? 0 : sinceLast + 1
+        }
+      }
+    }
+  }
+
+  @Test func callsFailWithTheReasonWhileNoServerCanBeReached() async throws {
+    let closed = [try await closedEndpoint(), try await closedEndpoint()]
+    for policy in [LoadBalancingPolicy.pickFirst(), .roundRobin] {
+      try await self.withChannel(Client(to: closed, configuration: self.configuration(policy))) {
+        client async throws in
+        let error = await #expect(throws: RPCError.self) { try await client.echo("") }
+        #expect(error?.code == .unavailable)
+        #expect(error?.message.contains("refused") == true, "\(error?.message ?? "")")
+        await self.reached(.transientFailure, client)
+      }
+    }
+  }
+
+  @Test func withNoEndpointsEveryCallFails() async throws {
+    try await self.withChannel(Client(to: [Endpoint]())) { client async throws in
+      let error = await #expect(throws: RPCError.self) { try await client.echo("") }
+      #expect(error?.code == .unavailable)
+    }
+  }
+
+  // MARK: - Connectivity
+
+  @Test func theStateIsIdleUntilTheFirstCallAndShutdownAtTheEnd() async throws {
+    try await withServers(1) { servers in
+      let client = Client(to: servers[0].endpoint)
+      let updates = client.connectivityUpdates
+      #expect(client.connectivity == .idle)
+      _ = try await client.echo("")
+      #expect(client.connectivity == .ready)
+      await client.close()
+      #expect(client.connectivity == .shutdown)
+      let states = await updates.reduce(into: []) { $0.append($1) }
+      #expect(states == [.idle, .connecting, .ready, .shutdown])
+    }
+  }
+
+  @Test func aClientConnectsWithoutACall() async throws {
+    try await withServers(1) { servers in
+      try await self.withChannel(Client(to: servers[0].endpoint)) { client async throws in
+        client.connect()
+        await self.reached(.ready, client)
+      }
+    }
+  }
+
+  @Test func aResetOfTheBackoffConnectsAtOnce() async throws {
+    let server = try await RawServer { _, _ in [] }
+    let endpoint = server.endpoint
+    try await server.close()
+    var patient = ClientConfiguration()
+    patient.backoff.initial = .seconds(3600)
+    patient.backoff.maximum = .seconds(3600)
+    try await self.withChannel(Client(to: endpoint, configuration: patient)) { client async throws in
+      client.connect()
+      await self.reached(.transientFailure, client)
+      try await withServer(ByteService(), at: endpoint) { _, _ in
+        client.resetBackoff()
+        await self.reached(.ready, client)
+      }
+    }
+  }
+
+  // MARK: - Resolvers
+
+  @Test func aResolverIsAskedWhenTheFirstCallIsMade() async throws {
+    try await withServers(2) { servers in
+      let resolver = SettableResolver([servers[1].endpoint])
+      try await self.withChannel(Client(to: resolver)) { client async throws in
+        #expect(await resolver.resolutions == 0)
+        #expect(try await client.echo("") == "1")
+        #expect(await resolver.resolutions == 1)
+        #expect(client.peer.address == "service.test")
+      }
+    }
+  }
+
+  @Test func aFailedResolutionFailsTheCallsThatDoNotWait() async throws {
+    let resolver = SettableResolver(nil)
+    try await self.withChannel(Client(to: resolver)) { client async throws in
+      let error = await #expect(throws: RPCError.self) { try await client.echo("") }
+      #expect(error?.code == .unavailable)
+      #expect(error?.message == "service.test could not be resolved: NoAnswer()")
+    }
+  }
+}
