@@ -30,6 +30,8 @@ package struct ResolutionMachine: Sendable {
   private let refreshInterval: Int64?
   private var state = State.idle
   private var hasAnswer = false
+  /// Whether the lookup that runs may give addresses that are known to be old.
+  private var isOutdated = false
   /// Lookups that failed since one was answered.
   private var failures = 0
 
@@ -66,6 +68,21 @@ package struct ResolutionMachine: Sendable {
     return true
   }
 
+  /// Somebody knows that the addresses are other ones: true if the caller is to look them up now. While a lookup runs,
+  /// which may have seen the old ones, another follows it.
+  package mutating func refresh(now: MonotonicInstant) -> Bool {
+    switch self.state {
+    case .idle:
+      return false
+    case .resolving:
+      self.isOutdated = true
+      return false
+    case .resolved, .deferred, .backingOff:
+      self.state = .resolving(since: now)
+      return true
+    }
+  }
+
   /// The instant of ``nextTimer`` has come: true if the caller is to look the addresses up now.
   package mutating func timerFired(now: MonotonicInstant) -> Bool {
     guard let timer = self.nextTimer, now >= timer else { return false }
@@ -76,7 +93,9 @@ package struct ResolutionMachine: Sendable {
   /// The lookup was answered, with at least one address.
   package mutating func resolved() {
     guard case .resolving(let since) = self.state else { return }
-    self.state = .resolved(since: since)
+    // What is known to be old is used until the next answer, which is due at once.
+    self.state = self.isOutdated ? .deferred(until: since) : .resolved(since: since)
+    self.isOutdated = false
     self.hasAnswer = true
     self.failures = 0
   }
@@ -88,6 +107,7 @@ package struct ResolutionMachine: Sendable {
     -> OnFailure
   {
     if case .resolving = self.state {
+      self.isOutdated = false
       self.state = .backingOff(until: now.advanced(by: delay(self.failures)))
       self.failures += 1
     }

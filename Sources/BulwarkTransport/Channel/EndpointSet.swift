@@ -102,7 +102,7 @@ final class EndpointSet: SubchannelOwner {
   // MARK: - Finding endpoints
 
   private func beginResolution() {
-    let resolution = Resolution(self.resolver, on: self.eventLoop) { [weak self] result in
+    let resolution = Resolution(self.resolver, self.configuration, on: self.eventLoop) { [weak self] result in
       self?.resolved(result)
     }
     self.resolution = resolution

@@ -1,3 +1,4 @@
+public import BulwarkBalancing
 public import BulwarkCore
 import BulwarkWire
 public import NIOCore
@@ -71,6 +72,32 @@ public final class Client: CallInvoker, Sendable {
     eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
   ) {
     self.init(to: resolver.authority, resolver: resolver, configuration, on: eventLoopGroup.any())
+  }
+
+  /// Creates a client of a target; addresses are looked for when the first call is made.
+  ///
+  ///     let client = Client(to: try ChannelTarget("dns:///validators.example:443"))
+  ///
+  /// - Parameters:
+  ///   - target: what the client is to reach.
+  ///   - configuration: bounds, time limits, and how calls are spread over the endpoints.
+  ///   - eventLoopGroup: where one loop is taken from, for everything this client does.
+  public convenience init(
+    to target: ChannelTarget,
+    configuration: ClientConfiguration = ClientConfiguration(),
+    eventLoopGroup: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton
+  ) {
+    let eventLoop = eventLoopGroup.any()
+    let resolver: any EndpointResolver =
+      switch target.source {
+      case .dns(let host, let port):
+        DNSResolver(host: host, port: Int(port), authority: target.authority, eventLoop: eventLoop)
+      case .addresses(let addresses):
+        FixedEndpoints(endpoints: addresses.map { .tcp(host: $0.host, port: Int($0.port)) })
+      case .unixSocket(let path):
+        FixedEndpoints(endpoints: [.unix(path: path)])
+      }
+    self.init(to: target.description, resolver: resolver, configuration, on: eventLoop)
   }
 
   private init(

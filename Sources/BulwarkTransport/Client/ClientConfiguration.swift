@@ -20,6 +20,9 @@ public struct ClientConfiguration: Sendable {
   /// connected.
   public var loadBalancing = LoadBalancingPolicy.pickFirst()
 
+  /// When a resolver is asked again. The delays after failures are those of ``backoff``.
+  public var resolution = ResolutionOptions()
+
   /// How many connections to one endpoint there may be, 1 to 10: a further one is made while calls wait because those
   /// that there are have as many streams as the server allows (gRFC A105). Default 1.
   public var maxConnectionsPerEndpoint = 1

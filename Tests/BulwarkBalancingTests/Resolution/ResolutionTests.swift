@@ -45,6 +45,28 @@ import Testing
     #expect(machine.timerFired(now: self.seconds(30)) == true)
   }
 
+  @Test func `Whoever knows better has the addresses looked up at once, if the channel is wanted`() {
+    var machine = ResolutionMachine()
+    #expect(machine.refresh(now: self.seconds(0)) == false)
+    machine = self.resolved()
+    #expect(machine.refresh(now: self.seconds(1)) == true)
+    machine = self.resolved()
+    _ = machine.request(now: self.seconds(1))
+    #expect(machine.refresh(now: self.seconds(2)) == true)
+    _ = machine.failed(self.error, now: self.seconds(3)) { _ in .seconds(100) }
+    #expect(machine.refresh(now: self.seconds(4)) == true)
+  }
+
+  @Test func `A lookup that runs when the addresses change is followed by another`() {
+    var machine = self.resolved()
+    _ = machine.refresh(now: self.seconds(10))
+    #expect(machine.refresh(now: self.seconds(11)) == false)
+    machine.resolved()
+    #expect(machine.timerFired(now: self.seconds(12)) == true)
+    machine.resolved()
+    #expect(machine.nextTimer == nil)
+  }
+
   @Test func `Many requests are one lookup`() {
     var machine = self.resolved()
     for second in 1...29 as ClosedRange<Int64> {

@@ -171,4 +171,78 @@ import Testing
       #expect(error?.message == "service.test could not be resolved: NoAnswer()")
     }
   }
+
+  @Test func newEndpointsAreUsedAndThoseThatAreGoneAreLeft() async throws {
+    try await withServers(2) { servers in
+      let resolver = SettableResolver([servers[0].endpoint])
+      let client = Client(to: resolver, configuration: self.configuration(.roundRobin))
+      try await self.withChannel(client) { client async throws in
+        #expect(try await client.echo("") == "0")
+        await resolver.set([servers[1].endpoint])
+        client.refreshEndpoints()
+        while try await client.echo("") == "0" {}
+        #expect(try await client.echo("") == "1")
+      }
+    }
+  }
+
+  @Test func aResolutionThatFailsLaterLeavesTheEndpointsAsTheyWere() async throws {
+    try await withServers(1) { servers in
+      let resolver = SettableResolver([servers[0].endpoint])
+      try await self.withChannel(Client(to: resolver)) { client async throws in
+        _ = try await client.echo("")
+        await resolver.set(nil)
+        client.refreshEndpoints()
+        while await resolver.resolutions < 2 { await Task.yield() }
+        #expect(try await client.echo("") == "0")
+      }
+    }
+  }
+
+  @Test func aLostServerHasTheResolverAskedAgain() async throws {
+    try await withServers(2) { servers in
+      let resolver = SettableResolver([servers[0].endpoint])
+      var configuration = self.configuration(.roundRobin)
+      configuration.resolution.minimumInterval = .zero
+      try await self.withChannel(Client(to: resolver, configuration: configuration)) { client async throws in
+        _ = try await client.echo("")
+        await resolver.set([servers[1].endpoint])
+        servers[0].server.beginGracefulShutdown()
+        while try await client.echo("", options: CallOptions(waitForReady: true)) == "0" {}
+      }
+    }
+  }
+
+  // MARK: - Targets
+
+  @Test(arguments: ["dns:///localhost:", "ipv4:127.0.0.1:", "127.0.0.1:", "localhost:"])
+  func aTargetIsReachedByItsText(_ start: String) async throws {
+    try await withServers(1) { servers in
+      guard case .tcp(_, let port) = servers[0].endpoint else { return }
+      let client = Client(to: try ChannelTarget("\(start)\(port)"), configuration: .impatient)
+      try await self.withChannel(client) { client async throws in
+        #expect(try await client.echo("") == "0")
+        #expect(client.peer.address == "\(start)\(port)")
+      }
+    }
+  }
+
+  @Test func aUnixSocketIsATarget() async throws {
+    let socket = Endpoint.newSocket()
+    try await withServer(ByteService(), at: socket) { _, _ in
+      let client = Client(to: try ChannelTarget(socket.description))
+      try await self.withChannel(client) { client async throws in
+        #expect(try await client.echo("over a socket") == "over a socket")
+      }
+    }
+  }
+
+  @Test func aHostThatNobodyKnowsIsNamedInTheFailure() async throws {
+    let client = Client(to: try ChannelTarget("dns:///nobody.invalid:1"))
+    try await self.withChannel(client) { client async throws in
+      let error = await #expect(throws: RPCError.self) { try await client.echo("") }
+      #expect(error?.code == .unavailable)
+      #expect(error?.message.hasPrefix("nobody.invalid:1 could not be resolved") == true)
+    }
+  }
 }
