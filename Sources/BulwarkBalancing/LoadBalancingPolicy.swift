@@ -4,6 +4,12 @@ public enum LoadBalancingPolicy: Hashable, Sendable {
   case pickFirst(PickFirstOptions = PickFirstOptions())
   /// Each call goes to the next address.
   case roundRobin
+  /// Each address gets calls in proportion to its weight.
+  case weightedRoundRobin(WeightedRoundRobinOptions = WeightedRoundRobinOptions())
+  /// Each call goes to the less loaded of two addresses.
+  case leastRequest(LeastRequestOptions = LeastRequestOptions())
+  /// Calls of the same key go to the same address.
+  case ringHash(RingHashOptions = RingHashOptions())
 
   /// Checks the policy's options.
   ///
@@ -12,6 +18,9 @@ public enum LoadBalancingPolicy: Hashable, Sendable {
     switch self {
     case .pickFirst(let options): try options.validate()
     case .roundRobin: break
+    case .weightedRoundRobin(let options): try options.validate()
+    case .leastRequest(let options): try options.validate()
+    case .ringHash(let options): try options.validate()
     }
   }
 
@@ -20,6 +29,9 @@ public enum LoadBalancingPolicy: Hashable, Sendable {
     switch self {
     case .pickFirst(let options): PickFirstMachine(options: options)
     case .roundRobin: RoundRobinMachine()
+    case .weightedRoundRobin(let options): WeightedRoundRobinMachine(options: options)
+    case .leastRequest(let options): LeastRequestMachine(options: options)
+    case .ringHash(let options): RingHashMachine(options: options)
     }
   }
 }

@@ -8,6 +8,8 @@ import Testing
 @Suite struct RandomEventTests {
   private static let policies: [LoadBalancingPolicy] = [
     .pickFirst(), .pickFirst(PickFirstOptions(shuffleAddressList: true)), .roundRobin,
+    .weightedRoundRobin(), .weightedRoundRobin(WeightedRoundRobinOptions(weights: .fixed)), .leastRequest(),
+    .leastRequest(LeastRequestOptions(measure: .activeCalls, choiceCount: 5)), .ringHash(),
   ]
 
   /// A list of up to six of eight endpoints.

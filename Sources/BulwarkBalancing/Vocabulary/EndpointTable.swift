@@ -14,7 +14,7 @@ struct EndpointTable: Sendable {
 
   private(set) var entries: [Entry] = []
   private var places: [EndpointID: Int] = [:]
-  private var connecting = 0
+  private(set) var connecting = 0
   private(set) var ready = 0
   private(set) var failed = 0
   private var wasUpdated = false
