@@ -104,6 +104,20 @@ package struct ChannelMachine: Equatable, Sendable {
     return true
   }
 
+  /// There have been no calls for long: true if the caller is to give up its connection, or its wait for one.
+  ///
+  /// An attempt to connect that is under way goes on.
+  package mutating func goIdle() -> Bool {
+    switch self.state {
+    case .ready, .backingOff:
+      self.failures = 0
+      self.state = .idle
+      return true
+    case .idle, .connecting, .closed:
+      return false
+    }
+  }
+
   /// The client takes no more calls.
   package mutating func close() {
     self.state = .closed

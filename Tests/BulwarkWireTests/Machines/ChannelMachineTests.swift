@@ -84,6 +84,15 @@ import Testing
     }
   }
 
+  @Test func onlyAConnectionAndAWaitForOneAreGivenUpForLackOfCalls() {
+    for state in State.allCases {
+      var machine = self.machine(state)
+      let isGivenUp = state == .ready || state == .backingOff
+      #expect(machine.goIdle() == isGivenUp, "\(state)")
+      #expect(machine == self.machine(isGivenUp ? .idle : state), "\(state)")
+    }
+  }
+
   @Test func closedIsFinal() {
     for state in State.allCases {
       var machine = self.machine(state)
