@@ -139,7 +139,7 @@ final class ClientCore: ClientConnectionOwner {
     self.calls[call.id] = nil
     self.deadlines.remove(call.id)
     if let error {
-      call.receiver.failed(error)
+      call.receiver.failed(call.hasRunOut ? .deadlineExceeded : error)
     }
   }
 
@@ -158,15 +158,15 @@ final class ClientCore: ClientConnectionOwner {
       self.end(call, nil)
       return
     }
-    if failure.isUnprocessed, call.onlyMessage != nil, !call.wasResent, !self.machine.isClosed {
+    if failure.isUnprocessed, !call.hasRunOut, call.onlyMessage != nil, !call.wasResent,
+      !self.machine.isClosed
+    {
       call.wasResent = true
       call.state = .new
       self.route(call)
       return
     }
-    // The server's own clock may have run out first; to the caller it is one and the same deadline.
-    let hasRunOut = call.request.deadline.map { $0 <= .now() } ?? false
-    self.end(call, failure.error.code == .cancelled && hasRunOut ? .deadlineExceeded : failure.error)
+    self.end(call, failure.error)
   }
 
   // MARK: - Deadlines
