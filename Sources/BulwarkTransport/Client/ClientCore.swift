@@ -16,6 +16,9 @@ final class ClientCore: ClientConnectionOwner {
   private let eventLoop: any EventLoop
 
   private var machine: ChannelMachine
+  /// How connections ping from now on: more slowly after each complaint of a server.
+  private var keepalive: ClientKeepalive
+  private var idleTimer: IdleTimer?
   /// Calls that wait for a connection or for room; those that have ended are skipped when they come up.
   private var waiting = Deque<ClientCall>()
   private var waitingCount = 0
@@ -48,6 +51,7 @@ final class ClientCore: ClientConnectionOwner {
     self.server = server
     self.eventLoop = eventLoop
     self.machine = ChannelMachine(backoff: configuration.backoff)
+    self.keepalive = configuration.keepalive
   }
 
   // MARK: - Calls
@@ -224,6 +228,7 @@ final class ClientCore: ClientConnectionOwner {
   // MARK: - Connecting
 
   private func connect() {
+    self.watchForIdleness()
     do {
       try self.configuration.http2.validate()
     } catch {
@@ -247,7 +252,9 @@ final class ClientCore: ClientConnectionOwner {
     let channel =
       switch self.endpoint {
       case .tcp(let host, let port):
-        bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1).connect(host: host, port: port)
+        bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+          .userTimeout(self.keepalive.time.map { _ in self.keepalive.timeout })
+          .connect(host: host, port: port)
       case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
       }
     channel.whenComplete { result in
@@ -262,14 +269,17 @@ final class ClientCore: ClientConnectionOwner {
       isSecure: self.configuration.tls != nil,
       http2Limits: self.configuration.http2,
       limits: self.configuration.limits,
+      keepalive: self.keepalive,
       now: .now()
     )
     let isSecure = self.configuration.tls != nil
-    return ClientChannelHandler(
+    let handler = ClientChannelHandler(
       connection: connection,
       owner: self,
       earlyCloseReason: isSecure ? TLSFailure(side: .client).closedAfterwards : nil
     )
+    handler.onTooManyPings = { [weak self, keepalive] in self?.keepalive.slowDown(from: keepalive) }
+    return handler
   }
 
   private func connectCompleted(_ result: Result<any Channel, any Error>, _ deadline: NIODeadline) {
@@ -383,6 +393,27 @@ final class ClientCore: ClientConnectionOwner {
     }
   }
 
+  // MARK: - Idleness
+
+  private func watchForIdleness() {
+    guard self.idleTimer == nil, let timeout = self.configuration.idleTimeout else { return }
+    self.idleTimer = IdleTimer(timeout: timeout, on: self.eventLoop) { [weak self] in
+      (self?.calls.count ?? 0, self?.nextID ?? 0)
+    } goIdle: { [weak self] in
+      self?.goIdle()
+    }
+  }
+
+  /// Gives up the connection until the next call.
+  private func goIdle() {
+    self.idleTimer = nil
+    // An attempt that is under way is let come to its end.
+    guard self.machine.goIdle() else { return self.watchForIdleness() }
+    self.backoffTimer?.stop()
+    self.current?.beginShutdown()
+    self.current = nil
+  }
+
   // MARK: - Closing
 
   /// Takes no new calls; closes each connection when its calls have ended.
@@ -393,6 +424,7 @@ final class ClientCore: ClientConnectionOwner {
     if !self.machine.isClosed {
       self.machine.close()
       self.backoffTimer?.stop()
+      self.idleTimer?.stop()
       self.failWaiting(.clientClosed, onlyFailFast: false)
       self.current = nil
       for handler in self.live.values {
