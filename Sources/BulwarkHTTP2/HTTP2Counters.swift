@@ -8,6 +8,8 @@ public struct HTTP2Counters: Hashable, Sendable {
   public var framesReceived: UInt64 = 0
   /// Frames sent.
   public var framesSent: UInt64 = 0
+  /// HEADERS and DATA frames sent: what a peer that pings may take for a reason (gRFC A8).
+  public var headersAndDataSent: UInt64 = 0
   /// Streams that either side has opened.
   public var streamsOpened: UInt64 = 0
   /// Requests not handed up because of their header block.

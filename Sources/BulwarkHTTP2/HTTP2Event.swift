@@ -25,6 +25,8 @@ public enum HTTP2Event: Hashable, Sendable {
   case goAway(lastStream: HTTP2StreamID, code: HTTP2ErrorCode, debug: String)
   /// A PING of ours came back, with the eight bytes that it carried.
   case pingAcknowledged(UInt64)
+  /// A PING of the peer has come; its acknowledgement is queued already.
+  case pingReceived
 }
 
 /// The place of a header block in its stream.

@@ -47,7 +47,7 @@ extension HTTP2Session {
   }
 
   /// The connection is gone: every live stream closes, with CANCEL and by the connection, and nothing is sent any
-  /// more. Calling it again does nothing.
+  /// more. A request of ours that has not left closes with REFUSED_STREAM. Calling it again does nothing.
   public final func close() {
     self.end(code: .cancel)
     self.lastWords = nil
@@ -60,7 +60,8 @@ extension HTTP2Session {
     // to be the same in every run.
     for id in self.streams.identifiers.sorted() {
       if let stream = self.streams[id] {
-        self.close(stream, code: code, by: .connection)
+        let hasLeft = stream.isInbound || stream.hasSentHeaders
+        self.close(stream, code: hasLeft ? code : .refusedStream, by: .connection)
       }
     }
     nghttp2_session_del(handle)

@@ -90,6 +90,8 @@ extension HTTP2Session {
         $0.reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
       }
       self.events.append(.pingAcknowledged(opaque))
+    case NGHTTP2_PING.rawValue:
+      self.events.append(.pingReceived)
     case NGHTTP2_GOAWAY.rawValue:
       self.goAwayReceived(frame.pointee.goaway)
     default:

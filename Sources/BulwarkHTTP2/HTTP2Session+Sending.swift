@@ -169,11 +169,13 @@ extension HTTP2Session {
     let endsStream = header.flags & UInt8(truncatingIfNeeded: NGHTTP2_FLAG_END_STREAM.rawValue) != 0
     switch UInt32(header.type) {
     case NGHTTP2_DATA.rawValue:
+      self.stats.headersAndDataSent &+= 1
       self.floodGuard.sentData(now: self.now)
       if endsStream {
         self.endSent(header.stream_id)
       }
     case NGHTTP2_HEADERS.rawValue:
+      self.stats.headersAndDataSent &+= 1
       self.streams[header.stream_id]?.hasSentHeaders = true
       if endsStream {
         self.endSent(header.stream_id)

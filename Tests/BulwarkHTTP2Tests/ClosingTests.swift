@@ -150,6 +150,27 @@ import Testing
     #expect(link.client.counters.bytesSent == link.server.counters.bytesReceived)
   }
 
+  @Test func aRequestThatNeverLeftIsRefusedWhenTheConnectionEnds() throws {
+    var limits = HTTP2Limits()
+    limits.maxConcurrentStreams = 1
+    let link = LinkedSessions(server: limits)
+    link.run()
+    let ids = try self.open(link, 2)
+    #expect(link.serverSees.order == [ids[0]])
+    link.client.close()
+    link.clientSees.drain(link.client)
+    #expect(link.clientSees.streams[ids[0]]?.closed == [.init(code: .cancel, by: .connection)])
+    #expect(link.clientSees.streams[ids[1]]?.closed == [.init(code: .refusedStream, by: .connection)])
+  }
+
+  @Test func aPingIsReportedWhereItComesAndWhereItComesBack() {
+    let link = LinkedSessions()
+    link.client.ping(7)
+    link.run()
+    #expect(link.serverSees.receivedPings == 1 && link.serverSees.pings.isEmpty)
+    #expect(link.clientSees.pings == [7] && link.clientSees.receivedPings == 0)
+  }
+
   @Test func aClosedSessionTakesAndGivesNothing() throws {
     let link = LinkedSessions()
     let stream = try self.open(link)[0]

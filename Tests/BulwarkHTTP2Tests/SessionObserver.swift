@@ -27,6 +27,7 @@ final class SessionObserver {
   /// Streams in the order in which they were first heard of.
   var order: [HTTP2StreamID] = []
   var pings: [UInt64] = []
+  var receivedPings = 0
   var goAways: [HTTP2Event] = []
   var settings = 0
   /// Events for a stream after its end.
@@ -40,6 +41,7 @@ final class SessionObserver {
       switch event {
       case .settings: self.settings += 1
       case .pingAcknowledged(let opaque): self.pings.append(opaque)
+      case .pingReceived: self.receivedPings += 1
       case .goAway: self.goAways.append(event)
       case .headers(let id, let fields, let kind, let endStream):
         let text = fields.map { Self.text(session.field($0), session.fieldBytes) }

@@ -52,7 +52,7 @@ extension LinkedPair {
     while let output = self.client.nextOutput() {
       didSomething = true
       switch output {
-      case .ready, .capacityChanged:
+      case .ready, .capacityChanged, .tooManyPings:
         self.note(10)
       case .unaryAnswered(let stream, let response):
         guard let call = self.call(of: stream, isEnd: true, "answered") else { continue }

@@ -31,6 +31,10 @@ public final class LinkedPair {
     public var client = WireLimits()
     /// The server's limits above HTTP/2.
     public var server = WireLimits()
+    /// Whether and when the client pings.
+    public var clientKeepalive = ClientKeepalive()
+    /// How long the connection lives at the server, and how often the client may ping.
+    public var serverLife = ServerConnectionLife()
     /// The way from the client to the server.
     public var toServer = LinkConditions()
     /// The way from the server to the client.
@@ -108,6 +112,7 @@ public final class LinkedPair {
       userAgent: "linked-pair",
       http2Limits: configuration.clientHTTP2,
       limits: configuration.client,
+      keepalive: configuration.clientKeepalive,
       now: self.clock.now
     )
     self.server = ServerConnection(
@@ -115,6 +120,7 @@ public final class LinkedPair {
       peer: Peer(address: "linked-pair"),
       http2Limits: configuration.serverHTTP2,
       limits: configuration.server,
+      life: configuration.serverLife,
       time: self.clock.timeSource,
       now: self.clock.now
     )

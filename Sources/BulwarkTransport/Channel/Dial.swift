@@ -12,6 +12,7 @@ final class Dial {
   /// What all attempts of a client have in common.
   struct Terms {
     let configuration: ClientConfiguration
+    let keepalive: KeepalivePace
     /// What is sent as `:authority`.
     let authority: String
     /// The name that the server's certificate is asked for; nil where there is only an address.
@@ -88,7 +89,9 @@ final class Dial {
   private func connect(_ bootstrap: ClientBootstrap) -> EventLoopFuture<any Channel> {
     switch self.endpoint {
     case .tcp(let host, let port):
+      let keepalive = self.terms.keepalive.current
       let bootstrap = bootstrap.channelOption(.tcpOption(.tcp_nodelay), value: 1)
+        .userTimeout(keepalive.time.map { _ in keepalive.timeout })
       // An address needs no resolver, which takes a thread of its own for each attempt.
       guard let address = try? SocketAddress(ipAddress: host, port: port) else {
         return bootstrap.connect(host: host, port: port)
@@ -102,19 +105,24 @@ final class Dial {
   private func makeHandler() -> ClientChannelHandler {
     let configuration = self.terms.configuration
     let isSecure = configuration.tls != nil
+    let keepalive = self.terms.keepalive
+    let pace = keepalive.current
     let connection = ClientConnection(
       authority: self.terms.authority,
       userAgent: configuration.userAgent,
       isSecure: isSecure,
       http2Limits: configuration.http2,
       limits: configuration.limits,
+      keepalive: pace,
       now: .now()
     )
-    return ClientChannelHandler(
+    let handler = ClientChannelHandler(
       connection: connection,
       owner: self.owner,
       earlyCloseReason: isSecure ? TLSFailure(side: .client).closedAfterwards : nil
     )
+    handler.onTooManyPings = { keepalive.slowDown(from: pace) }
+    return handler
   }
 
   private func connectCompleted(_ result: Result<any Channel, any Error>) {

@@ -34,6 +34,7 @@ final class EndpointSet: SubchannelOwner {
   private let server: KnownPeer
   private let watch: ConnectivityWatch
   private let eventLoop: any EventLoop
+  private let keepalive: KeepalivePace
 
   private var balancer: any LoadBalancer
   private var resolution: Resolution?
@@ -60,6 +61,7 @@ final class EndpointSet: SubchannelOwner {
     self.server = server
     self.watch = watch
     self.eventLoop = eventLoop
+    self.keepalive = KeepalivePace(configuration.keepalive)
     self.balancer = configuration.loadBalancing.makeBalancer()
     self.random = SplitMix64(seed: .random(in: 0 ... .max))
   }
@@ -136,11 +138,15 @@ final class EndpointSet: SubchannelOwner {
     let actions = self.balancer.update(balanced, now: .now(), random: self.random.next())
     for id in gone {
       guard let subchannel = self.subchannels.removeValue(forKey: id) else { continue }
-      subchannel.close()
-      if !subchannel.isGone { self.leaving.append(subchannel) }
+      self.letGo(subchannel)
       self.owner?.picksEnded(subchannel)
     }
     self.perform(actions)
+  }
+
+  private func letGo(_ subchannel: Subchannel) {
+    subchannel.close()
+    if !subchannel.isGone { self.leaving.append(subchannel) }
   }
 
   private func makeSubchannel(_ endpoint: Endpoint) -> EndpointID {
@@ -148,6 +154,7 @@ final class EndpointSet: SubchannelOwner {
     self.nextIdentifier &+= 1
     let terms = Dial.Terms(
       configuration: self.configuration,
+      keepalive: self.keepalive,
       authority: self.configuration.authority ?? self.resolver.authority,
       serverName: self.configuration.tls?.serverName(of: endpoint, serviceName: self.resolver.serverName)
     )
@@ -224,6 +231,22 @@ final class EndpointSet: SubchannelOwner {
       subchannel.resetBackoff()
     }
     self.resolution?.refresh()
+  }
+
+  /// There have been no calls for long: gives up every connection until there is one, and what was resolved.
+  func goIdle() {
+    self.resolution?.stop()
+    self.resolution = nil
+    self.timer?.stop()
+    self.timer = nil
+    self.pending = nil
+    self.balancer = self.configuration.loadBalancing.makeBalancer()
+    for subchannel in self.subchannels.values {
+      self.letGo(subchannel)
+    }
+    self.subchannels = [:]
+    self.identifiers = [:]
+    self.watch.set(.idle)
   }
 
   // MARK: - Closing

@@ -51,6 +51,10 @@ final class ClientCall: @unchecked Sendable {
     self.waitForReady = waitForReady
     self.receiver = receiver
   }
+
+  /// Whether the deadline has passed. Whatever ends the call then, the server's own clock or the loss of a connection,
+  /// may have come before this side's timer: to the caller it is one and the same deadline.
+  var hasRunOut: Bool { self.request.deadline.map { $0 <= .now() } ?? false }
 }
 
 /// A unary call's receiver: resumes its caller once.

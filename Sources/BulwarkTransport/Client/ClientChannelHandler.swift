@@ -26,6 +26,9 @@ final class ClientChannelHandler: ChannelInboundHandler {
   /// two parts of 16, 32 callers keep both ends busy.
   private static let callsPerFlush = 16
 
+  /// Called when the server has complained about this connection's PINGs.
+  var onTooManyPings: () -> Void = {}
+
   private let connection: ClientConnection
   private weak var owner: (any ClientConnectionOwner)?
   private var calls = StreamTable<ClientCall>()
@@ -225,6 +228,8 @@ final class ClientChannelHandler: ChannelInboundHandler {
         self.calls[stream]?.receiver.writable(isBackedUp: self.connection.isBackedUp(stream))
       case .capacityChanged:
         hasRoom = true
+      case .tooManyPings:
+        self.onTooManyPings()
       case .goingAway(let reason):
         self.closeReason = reason
         self.owner?.connectionGoingAway(self, reason: reason)

@@ -30,6 +30,13 @@ public struct ClientConfiguration: Sendable {
   /// How long one attempt to connect may take, the TLS handshake included. Default 20 s, as in gRPC's backoff document.
   public var connectTimeout: Duration = .seconds(20)
 
+  /// Whether and when the client asks the server whether it is still there. Default: never.
+  public var keepalive = ClientKeepalive()
+
+  /// How long the client keeps a connection without calls, noticed at most a quarter late; the next call connects again.
+  /// Nil for ever. Default 30 min, as in gRPC.
+  public var idleTimeout: Duration? = .seconds(1800)
+
   /// How long ``Client/close()`` waits for the open calls before it cancels them. Default 30 s, as for a server.
   public var gracefulShutdownTimeout: Duration = .seconds(30)
 

@@ -22,6 +22,7 @@ final class ClientCore: EndpointSetOwner {
 
   private var deadlineTimer: DeadlineTimer?
   private var closeTimer: DeadlineTimer?
+  private var idleTimer: IdleTimer?
 
   init(endpoints: EndpointSet, configuration: ClientConfiguration, eventLoop: any EventLoop) {
     self.endpoints = endpoints
@@ -37,6 +38,7 @@ final class ClientCore: EndpointSetOwner {
       call.receiver.failed(.cancelledByCaller)
       return
     }
+    if self.idleTimer == nil { self.watchForIdleness() }
     self.nextID += 1
     call.id = self.nextID
     self.calls[call.id] = call
@@ -126,7 +128,7 @@ final class ClientCore: EndpointSetOwner {
     self.calls[call.id] = nil
     self.deadlines.remove(call.id)
     if let error {
-      call.receiver.failed(error)
+      call.receiver.failed(call.hasRunOut ? .deadlineExceeded : error)
     }
   }
 
@@ -145,15 +147,13 @@ final class ClientCore: EndpointSetOwner {
       self.end(call, nil)
       return
     }
-    if failure.isUnprocessed, call.onlyMessage != nil, !call.wasResent, !self.isClosed {
+    if failure.isUnprocessed, !call.hasRunOut, call.onlyMessage != nil, !call.wasResent, !self.isClosed {
       call.wasResent = true
       call.state = .new
       self.route(call)
       return
     }
-    // The server's own clock may have run out first; to the caller it is one and the same deadline.
-    let hasRunOut = call.request.deadline.map { $0 <= .now() } ?? false
-    self.end(call, failure.error.code == .cancelled && hasRunOut ? .deadlineExceeded : failure.error)
+    self.end(call, failure.error)
   }
 
   // MARK: - Deadlines
@@ -182,6 +182,8 @@ final class ClientCore: EndpointSetOwner {
 
   /// Connects without a call.
   func connect() {
+    guard !self.isClosed else { return }
+    if self.idleTimer == nil { self.watchForIdleness() }
     self.endpoints.exitIdle()
   }
 
@@ -226,6 +228,18 @@ final class ClientCore: EndpointSetOwner {
     }
   }
 
+  // MARK: - Idleness
+
+  private func watchForIdleness() {
+    guard let timeout = self.configuration.idleTimeout else { return }
+    self.idleTimer = IdleTimer(timeout: timeout, on: self.eventLoop) { [weak self] in
+      (self?.calls.count ?? 0, self?.nextID ?? 0)
+    } goIdle: { [weak self] in
+      self?.idleTimer = nil
+      self?.endpoints.goIdle()
+    }
+  }
+
   // MARK: - Closing
 
   /// Takes no new calls; closes each connection when its calls have ended.
@@ -235,6 +249,7 @@ final class ClientCore: EndpointSetOwner {
     }
     if !self.isClosed {
       self.isClosed = true
+      self.idleTimer?.stop()
       self.endpoints.close()
       for call in self.calls.values {
         if case .waiting = call.state { self.end(call, .clientClosed) }

@@ -156,6 +156,7 @@ public final class Server: Service, Sendable {
       return
         try await bootstrap
         .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+        .childUserTimeout(self.configuration.connectionLife.userTimeout)
         .bind(host: host, port: port).get()
     case .unix(let path):
       return try await bootstrap.bind(unixDomainSocketPath: path, cleanupExistingSocketFile: true).get()
@@ -201,6 +202,8 @@ public final class Server: Service, Sendable {
       isSecure: self.configuration.tls != nil,
       http2Limits: self.configuration.http2,
       limits: self.configuration.limits,
+      life: self.configuration.connectionLife,
+      jitter: .random(in: -1...1),
       time: .system,
       now: .now()
     )

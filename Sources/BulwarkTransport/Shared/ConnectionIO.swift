@@ -5,6 +5,8 @@ import NIOCore
 /// What a channel handler needs of the connection it moves bytes for: the same on the client and the server.
 protocol WireConnection: AnyObject {
   var isFinished: Bool { get }
+  /// Whether the peer does not answer any more: then no last byte is waited for.
+  var isPeerLost: Bool { get }
   var nextDeadline: MonotonicInstant? { get }
   func takeOutbound(into buffer: inout ByteBuffer, limit: Int) -> Bool
 }
@@ -120,6 +122,10 @@ final class ConnectionIO<Connection: WireConnection> {
   private func closeIfFinished() {
     guard self.connection.isFinished, !self.isClosing, let context = self.context else { return }
     self.isClosing = true
+    guard !self.connection.isPeerLost else {
+      context.close(promise: nil)
+      return
+    }
     // Writes complete in order: when this empty one has, the last byte before it is out.
     let written = context.eventLoop.makePromise(of: Void.self)
     let channel = context.channel

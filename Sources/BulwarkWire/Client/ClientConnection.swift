@@ -14,6 +14,11 @@ public final class ClientConnection {
   private var streams = StreamTable<ClientStream>()
   private var outputs = Deque<ClientOutput>()
   private var timers: ConnectionTimers
+  private var keepalive: KeepaliveMachine
+  /// Why the calls that are open when the connection ends have failed.
+  private var lossReason = "the connection was lost"
+  /// The server has not answered a PING: there is nobody to send last bytes to.
+  public private(set) var isPeerLost = false
   private var isReady = false
   /// No stream can be opened any more, because identifiers have run out or the session is ending.
   private var isUsedUp = false
@@ -30,6 +35,7 @@ public final class ClientConnection {
     isSecure: Bool = false,
     http2Limits: HTTP2Limits = HTTP2Limits(),
     limits: WireLimits = WireLimits(),
+    keepalive: ClientKeepalive = ClientKeepalive(),
     now: MonotonicInstant
   ) {
     self.session = HTTP2ClientSession(limits: http2Limits, now: now.nanoseconds)
@@ -40,12 +46,19 @@ public final class ClientConnection {
       userAgent: userAgent
     )
     self.timers = ConnectionTimers(limits: limits, now: now)
+    self.keepalive = KeepaliveMachine(
+      time: keepalive.time,
+      timeout: keepalive.timeout,
+      pingsWithoutCalls: keepalive.pingsWithoutCalls,
+      now: now
+    )
   }
 
   // MARK: - Bytes
 
   /// Bytes have come from the peer.
   public func receive(_ bytes: ByteBuffer, now: MonotonicInstant) {
+    self.keepalive.received(now: now)
     self.session.receive(bytes, now: now.nanoseconds)
     self.drainEvents(bytes)
     self.timers.received(
@@ -73,9 +86,9 @@ public final class ClientConnection {
   public var isFinished: Bool { self.session.isFinished }
 
   /// When `deadlineReached` is due next; nil if nothing waits for time.
-  public var nextDeadline: MonotonicInstant? { self.timers.next }
+  public var nextDeadline: MonotonicInstant? { .earliest(self.timers.next, self.keepalive.next) }
 
-  /// Time has passed: a peer that does not even send its SETTINGS is given up.
+  /// Time has passed: a peer that does not even send its SETTINGS, or does not answer a PING, is given up.
   ///
   /// - Returns: why the connection was given up, if it was.
   @discardableResult
@@ -88,7 +101,22 @@ public final class ClientConnection {
       self.session.terminate(code: .enhanceYourCalm, debug: "a header block took too long")
       return "the server began a header block and did not end it in time"
     case .none, .sweep:
+      return self.runKeepalive(self.keepalive.fired(hasCalls: !self.streams.isEmpty, now: now))
+    }
+  }
+
+  private func runKeepalive(_ action: KeepaliveMachine.OnTimer) -> String? {
+    switch action {
+    case .doNothing:
       return nil
+    case .ping(let payload):
+      self.session.ping(payload)
+      return nil
+    case .giveUp:
+      self.isPeerLost = true
+      self.lossReason = "keepalive watchdog timeout"
+      self.session.close()
+      return self.lossReason
     }
   }
 
@@ -137,6 +165,9 @@ public final class ClientConnection {
         maxMessageBytes: request.maxResponseBytes
       )
     )
+    if self.keepalive.isDormant {
+      _ = self.runKeepalive(self.keepalive.callStarted(now: now))
+    }
     if let onlyMessage {
       _ = self.session.sendData(stream, prefix: prefix, onlyMessage)
       self.finishRequests(stream)
@@ -198,8 +229,9 @@ public final class ClientConnection {
       case .streamClosed(let stream, let code, let closer):
         self.streamClosed(stream, code, closer)
       case .goAway(_, let code, let debug):
+        if code == .enhanceYourCalm && debug == "too_many_pings" { self.outputs.append(.tooManyPings) }
         self.outputs.append(.goingAway(reason: debug.isEmpty ? "\(code)" : "\(code): \(debug)"))
-      case .requestRejected, .pingAcknowledged:
+      case .requestRejected, .pingAcknowledged, .pingReceived:
         break
       }
     }
@@ -281,7 +313,7 @@ public final class ClientConnection {
       switch closer {
       case .connection:
         failure = ClientFailure(
-          error: RPCError(code: .unavailable, message: "the connection was lost", origin: .transport),
+          error: RPCError(code: .unavailable, message: self.lossReason, origin: .transport),
           isUnprocessed: code == .refusedStream
         )
       case .peer, .local:

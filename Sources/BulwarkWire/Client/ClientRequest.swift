@@ -61,6 +61,8 @@ public enum ClientOutput: Sendable {
   case requestWritable(HTTP2StreamID)
   /// A stream has closed or the peer has changed its limit: more calls may fit.
   case capacityChanged
+  /// The server ends the connection because of this side's PINGs: the next connection must send fewer.
+  case tooManyPings
   /// The server takes no new calls here; those that run may finish.
   case goingAway(reason: String)
 }

@@ -5,7 +5,7 @@ import BulwarkHTTP2
 extension ServerConnection {
   /// When `deadlineReached` is due next; nil if nothing waits for time.
   public var nextDeadline: MonotonicInstant? {
-    let next = min(self.earliestWake, self.timers.next ?? .distantFuture)
+    let next = min(self.earliestWake, self.timers.next ?? .distantFuture, self.life.next)
     return next == .distantFuture ? nil : next
   }
 
@@ -22,6 +22,7 @@ extension ServerConnection {
     case .sweep:
       self.sweep(now: now)
     }
+    if self.life.next <= now { self.lifeTimerFired(now: now) }
   }
 
   /// Has a call looked at when its time is over.
@@ -130,18 +131,25 @@ extension ServerConnection {
 extension ServerConnection {
   /// Starts a graceful stop: no new calls; those that run may finish.
   public func beginShutdown() {
-    guard case .announce = self.shutdown.begin() else { return }
+    self.beginDrain("shutdown")
+  }
+
+  func beginDrain(_ reason: String) {
+    guard case .announce = self.shutdown.begin(reason) else { return }
     self.session.shutdownNotice()
   }
 
   /// Ends a stop that took too long: every call fails with UNAVAILABLE and its handler is cancelled.
   public func abortCalls() {
-    let error = RPCError(code: .unavailable, message: "the server is shutting down")
+    self.abortCalls(RPCError(code: .unavailable, message: "the server is shutting down"))
+  }
+
+  func abortCalls(_ error: RPCError) {
     for stream in self.orderedStreams {
       self.end(stream, error)
     }
     // Not the abrupt end: the statuses are still to be sent.
-    self.session.goAway(code: .noError, debug: "shutdown")
+    self.session.goAway(code: .noError, debug: self.shutdown.reason)
   }
 }
 

@@ -20,6 +20,7 @@ public final class ServerConnection {
   /// No stream's `wakeAt` is earlier. It may be that of a call that has ended.
   var earliestWake = MonotonicInstant.distantFuture
   var shutdown = ShutdownMachine()
+  var life: ServerLife
   /// What calls hold whose handlers have outlived their streams.
   var orphanedPermits = StreamTable<HeldPermits>()
   /// Those of earlier calls, to be used again.
@@ -39,6 +40,7 @@ public final class ServerConnection {
   ///
   /// - Parameters:
   ///   - isSecure: whether the connection is over TLS; then a request for an `http` resource is rejected.
+  ///   - jitter: a random number from -1 to 1, for the maximum age.
   ///   - time: what the contexts of its calls read for "time remaining"; the connection itself does not.
   public init(
     methods: MethodTable,
@@ -46,6 +48,8 @@ public final class ServerConnection {
     isSecure: Bool = false,
     http2Limits: HTTP2Limits = HTTP2Limits(),
     limits: WireLimits = WireLimits(),
+    life: ServerConnectionLife = ServerConnectionLife(),
+    jitter: Double = 0,
     time: TimeSource,
     now: MonotonicInstant
   ) {
@@ -59,6 +63,7 @@ public final class ServerConnection {
     self.peer = peer
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
+    self.life = ServerLife(life, jitter: jitter, now: now)
     self.latest = now
   }
 
@@ -67,6 +72,7 @@ public final class ServerConnection {
   /// Bytes have come from the peer.
   public func receive(_ bytes: ByteBuffer, now: MonotonicInstant) {
     self.latest = now
+    self.life.keepalive.received(now: now)
     self.session.receive(bytes, now: now.nanoseconds)
     self.drainEvents(bytes, now: now)
     self.boundCollecting(now: now)
@@ -129,8 +135,10 @@ public final class ServerConnection {
         self.streamClosed(stream, code)
       case .pingAcknowledged(let data):
         if case .announceLast = self.shutdown.pingAcknowledged(data) {
-          self.session.goAway(code: .noError, debug: "shutdown")
+          self.session.goAway(code: .noError, debug: self.shutdown.reason)
         }
+      case .pingReceived:
+        self.pingReceived(now: now)
       case .settings, .goAway:
         break
       }

@@ -34,7 +34,7 @@ import Testing
         next.report(event.id, event.succeeds ? .ready : .backingOff)
         if event.succeeds {
           #expect(next.pick() == .number(event.id))
-          #expect(!next.connections.values.contains(.connecting))
+          #expect(next.connections.values.allSatisfy { $0 != .connecting })
           ends += 1
         } else {
           let failed = failed.union([event.id])

@@ -33,16 +33,9 @@ extension ByteService {
   }
 }
 
-/// A port at which nobody listens: it was free a moment ago, and the system gives out others first.
-func closedEndpoint() async throws -> Endpoint {
-  let server = Server(listening: .anyPort) { ByteService() }
-  return try await withThrowingTaskGroup(of: Void.self) { tasks in
-    tasks.addTask { try await server.run() }
-    let endpoint = try await server.listeningEndpoint
-    server.beginGracefulShutdown()
-    try await tasks.waitForAll()
-    return endpoint
-  }
+extension Endpoint {
+  /// Where nobody listens, and nobody else will: a port that was free a moment ago may be another test's by now.
+  static var nobody: Endpoint { .newSocket() }
 }
 
 /// A resolver whose answer a test sets.

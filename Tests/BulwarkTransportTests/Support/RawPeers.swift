@@ -1,3 +1,4 @@
+import BulwarkCore
 import BulwarkTestKit
 import NIOCore
 import NIOPosix
@@ -5,13 +6,19 @@ import Synchronization
 
 @testable import BulwarkTransport
 
-/// A client that sends single frames over a real socket and reads none.
+/// A client that sends single frames over a real socket and answers none.
 struct RawClient {
   private let channel: any Channel
 
-  init(to endpoint: Endpoint) async throws {
+  /// - Parameter seen: called with each frame of the server.
+  init(to endpoint: Endpoint, seen: @escaping @Sendable (RawFrame) -> Void = { _ in }) async throws {
     guard case .tcp(let host, let port) = endpoint else { throw ChannelError.unknownLocalAddress }
     self.channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+      .channelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture {
+          try channel.pipeline.syncOperations.addHandler(Reader(seen: seen))
+        }
+      }
       .connect(host: host, port: port).get()
     self.channel.writeAndFlush(ByteBuffer(bytes: RawFrame.clientPreface), promise: nil)
   }
@@ -28,6 +35,52 @@ struct RawClient {
   func closedByServer() async throws {
     try await self.channel.closeFuture.get()
   }
+
+  private final class Reader: ChannelInboundHandler {
+    typealias InboundIn = ByteBuffer
+
+    private let seen: @Sendable (RawFrame) -> Void
+    private var parser = RawFrameParser()
+
+    init(seen: @escaping @Sendable (RawFrame) -> Void) {
+      self.seen = seen
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+      for frame in self.parser.append(self.unwrapInboundIn(data).readableBytesView) {
+        self.seen(frame)
+      }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+      context.close(promise: nil)
+    }
+  }
+}
+
+extension RawFrame {
+  /// What a server answers to one frame of a client: PINGs are acknowledged, unary requests echoed.
+  static func answers(to frame: RawFrame) -> [RawFrame] {
+    switch frame.kind {
+    case .ping where frame.flags.isEmpty:
+      [RawFrame(.ping, flags: .acknowledgement, payload: frame.payload)]
+    case .data:
+      [
+        .headers(
+          frame.stream,
+          HeaderBlock.literals([(":status", "200"), ("content-type", "application/grpc")])
+        ),
+        .data(frame.stream, frame.payload),
+        .headers(
+          frame.stream,
+          HeaderBlock.literals([("grpc-status", "0")]),
+          flags: [.endHeaders, .endStream]
+        ),
+      ]
+    default:
+      []
+    }
+  }
 }
 
 /// A server on a real socket that greets each client with SETTINGS and then answers frame by frame as it is told.
@@ -37,14 +90,14 @@ final class RawServer: Sendable {
   private let listener: any Channel
   private let connectionCount: ConnectionCount
 
-  /// How many connections were accepted.
+  /// How many connections were accepted, and when.
   private final class ConnectionCount: Sendable {
-    private let value = Mutex(0)
-    var current: Int { self.value.withLock { $0 } }
+    private let value = Mutex<[MonotonicInstant]>([])
+    var current: [MonotonicInstant] { self.value.withLock { $0 } }
     func next() -> Int {
       self.value.withLock {
-        $0 += 1
-        return $0
+        $0.append(.now())
+        return $0.count
       }
     }
   }
@@ -64,7 +117,10 @@ final class RawServer: Sendable {
 
   var endpoint: Endpoint { .tcp(host: "127.0.0.1", port: self.listener.localAddress?.port ?? 0) }
 
-  var connections: Int { self.connectionCount.current }
+  var connections: Int { self.connectionCount.current.count }
+
+  /// When each connection was accepted, before a byte was sent on it.
+  var acceptances: [MonotonicInstant] { self.connectionCount.current }
 
   func close() async throws {
     try await self.listener.close()

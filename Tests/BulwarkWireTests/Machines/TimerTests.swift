@@ -97,6 +97,19 @@ import Testing
     #expect(shutdown.begin() == .doNothing && shutdown.sent() == .doNothing)
   }
 
+  @Test func aPingThatIsNotAcknowledgedIsWaitedForInVainOnce() {
+    var shutdown = ShutdownMachine()
+    #expect(shutdown.timedOut() == .doNothing)
+    _ = shutdown.begin("max_age")
+    #expect(shutdown.reason == "max_age")
+    #expect(shutdown.begin("max_idle") == .doNothing)
+    #expect(shutdown.reason == "max_age")
+    _ = shutdown.sent()
+    #expect(shutdown.timedOut() == .announceLast)
+    #expect(shutdown.timedOut() == .doNothing)
+    #expect(shutdown.pingAcknowledged(0x6275_6C77_6172_6B21) == .doNothing)
+  }
+
   @Test func anAcknowledgementBeforeThePingWasSentIsSomebodyElses() {
     var shutdown = ShutdownMachine()
     _ = shutdown.begin()

@@ -21,7 +21,8 @@ final class EngineClient {
   init(
     limits: WireLimits = WireLimits(),
     http2: HTTP2Limits = HTTP2Limits(),
-    gates: [any AdmissionGate] = []
+    gates: [any AdmissionGate] = [],
+    life: ServerConnectionLife = ServerConnectionLife()
   ) {
     var registry = Sample.registry()
     registry.protect(gates: gates, interceptors: [])
@@ -30,6 +31,7 @@ final class EngineClient {
       peer: Peer(address: "test"),
       http2Limits: http2,
       limits: limits,
+      life: life,
       time: self.clock.timeSource,
       now: self.clock.now
     )

@@ -18,11 +18,16 @@ final class EngineServer {
   var log = StreamLog()
   private var parser = RawFrameParser(skippingPreface: true)
 
-  init(limits: WireLimits = WireLimits(), http2: HTTP2Limits = HTTP2Limits()) {
+  init(
+    limits: WireLimits = WireLimits(),
+    http2: HTTP2Limits = HTTP2Limits(),
+    keepalive: ClientKeepalive = ClientKeepalive()
+  ) {
     self.client = ClientConnection(
       authority: "server.test",
       userAgent: "test",
       limits: limits,
+      keepalive: keepalive,
       now: self.clock.now
     )
     self.session = HTTP2ServerSession(limits: http2, now: 0)
@@ -132,5 +137,12 @@ final class EngineServer {
     self.outputs.compactMap {
       if case .unaryAnswered(stream, let response) = $0 { response } else { nil }
     }
+  }
+
+  /// Moves the clock, and has the client look at it.
+  func advance(by duration: Duration) {
+    self.clock.advance(by: duration)
+    self.client.deadlineReached(now: self.clock.now)
+    self.exchange()
   }
 }

@@ -49,7 +49,7 @@ struct StreamLog {
         self.streams[id, default: Stream()].closed = code
       case .goAway(let last, let code, debug: _):
         self.goAways.append((last, code))
-      case .settings, .requestRejected, .streamWritable, .pingAcknowledged:
+      case .settings, .requestRejected, .streamWritable, .pingAcknowledged, .pingReceived:
         break
       }
     }
