@@ -31,6 +31,10 @@ public final class LinkedPair {
     public var client = WireLimits()
     /// The server's limits above HTTP/2.
     public var server = WireLimits()
+    /// What the client reads.
+    public var clientAccepts = CompressionAlgorithms.all
+    /// How the server compresses, and what it reads.
+    public var serverCompression = CompressionOptions()
     /// The way from the client to the server.
     public var toServer = LinkConditions()
     /// The way from the server to the client.
@@ -108,6 +112,7 @@ public final class LinkedPair {
       userAgent: "linked-pair",
       http2Limits: configuration.clientHTTP2,
       limits: configuration.client,
+      accepting: configuration.clientAccepts,
       now: self.clock.now
     )
     self.server = ServerConnection(
@@ -115,6 +120,7 @@ public final class LinkedPair {
       peer: Peer(address: "linked-pair"),
       http2Limits: configuration.serverHTTP2,
       limits: configuration.server,
+      compression: configuration.serverCompression,
       time: self.clock.timeSource,
       now: self.clock.now
     )

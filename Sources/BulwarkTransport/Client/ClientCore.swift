@@ -262,6 +262,7 @@ final class ClientCore: ClientConnectionOwner {
       isSecure: self.configuration.tls != nil,
       http2Limits: self.configuration.http2,
       limits: self.configuration.limits,
+      accepting: self.configuration.compression.accepted,
       now: .now()
     )
     let isSecure = self.configuration.tls != nil

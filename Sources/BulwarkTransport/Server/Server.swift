@@ -201,6 +201,7 @@ public final class Server: Service, Sendable {
       isSecure: self.configuration.tls != nil,
       http2Limits: self.configuration.http2,
       limits: self.configuration.limits,
+      compression: self.configuration.compression,
       time: .system,
       now: .now()
     )

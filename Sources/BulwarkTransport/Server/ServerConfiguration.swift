@@ -12,6 +12,9 @@ public struct ServerConfiguration: Sendable {
   /// The bounds of a connection's gRPC layer.
   public var limits = WireLimits()
 
+  /// What responses are compressed with unless a call says otherwise, and what requests may be compressed with.
+  public var compression = CompressionOptions()
+
   /// How many connections are held at once; one above it is closed as soon as it was accepted. Default 10,000.
   public var maxConnections = 10_000
 

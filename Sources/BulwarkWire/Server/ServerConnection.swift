@@ -11,6 +11,9 @@ public final class ServerConnection {
   let session: HTTP2ServerSession
   let methods: MethodTable
   let limits: WireLimits
+  let compression: CompressionOptions
+  /// How responses are compressed.
+  package let responseCompression: ResponseCompression
   private let peer: Peer
   private let time: TimeSource
 
@@ -46,6 +49,7 @@ public final class ServerConnection {
     isSecure: Bool = false,
     http2Limits: HTTP2Limits = HTTP2Limits(),
     limits: WireLimits = WireLimits(),
+    compression: CompressionOptions = CompressionOptions(),
     time: TimeSource,
     now: MonotonicInstant
   ) {
@@ -56,6 +60,8 @@ public final class ServerConnection {
     )
     self.methods = methods
     self.limits = limits
+    self.compression = compression
+    self.responseCompression = ResponseCompression(compression, limits)
     self.peer = peer
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
@@ -144,14 +150,15 @@ public final class ServerConnection {
     now: MonotonicInstant
   ) {
     let bytes = self.session.fieldBytes
-    switch RequestHeaders.parse(fields.lazy.map { self.session.field($0) }, in: bytes) {
+    let accepted = self.compression.accepted
+    switch RequestHeaders.parse(fields.lazy.map { self.session.field($0) }, in: bytes, accepting: accepted) {
     case .rejected(.http(let status)):
       _ = self.session.sendHeaders(stream, ResponseFields.http(status: status), endStream: true)
     case .rejected(.status(let error)):
       self.answer(stream, with: error)
     case .rejected(.unknownEncoding(let error)):
       var fields = ResponseFields.trailersOnly(error, [:], self.limits)
-      fields.add(name: "grpc-accept-encoding", value: "identity")
+      fields.add(name: "grpc-accept-encoding", value: EncodingHeader.encodeList(accepted))
       _ = self.session.sendHeaders(stream, fields, endStream: true)
     case .accepted(let headers):
       guard let entry = self.methods.entry(forPath: headers.path) else {
@@ -200,7 +207,12 @@ public final class ServerConnection {
       id: stream,
       entry: entry,
       context: context,
+      requestEncoding: headers.encoding,
       mustWait: permits?.hasWaits ?? false
+    )
+    context.beginCompression(
+      accepted: headers.acceptedEncodings,
+      responses: self.compression.algorithm
     )
     let state = ServerStream(call, maxMessageBytes: self.limits.maxReceiveMessageBytes, now: now)
     state.permits = permits
@@ -248,16 +260,29 @@ public final class ServerConnection {
       if self.collectingBytes > self.limits.maxCollectingBytes {
         self.reject(state, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
       }
-    case .start(let message):
-      state.permits?.isHandlerRunning = true
-      self.requestIsWhole(state)
-      self.outputs.append(.startUnary(state.call, message: message.detached()))
+    case .start(let message, .identity):
+      self.start(state, message.detached())
+    case .start(let message, let encoding):
+      do throws(RPCError) {
+        let message = try encoding.decompressed(message, limit: self.limits.maxReceiveMessageBytes)
+        state.call.context.noteRequest(compression: encoding)
+        self.start(state, message)
+      } catch {
+        self.session.chargeGlitch(now: now.nanoseconds)
+        self.reject(state, error)
+      }
     case .reject(let error):
       self.session.chargeGlitch(now: now.nanoseconds)
       self.reject(state, error)
     }
     // Collected bytes are bounded by the limits above, and a message larger than the window needs the credit.
     self.session.consume(stream, range.count)
+  }
+
+  private func start(_ state: ServerStream, _ message: ByteBuffer) {
+    state.permits?.isHandlerRunning = true
+    self.requestIsWhole(state)
+    self.outputs.append(.startUnary(state.call, message: message))
   }
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {

@@ -21,6 +21,7 @@ final class EngineClient {
   init(
     limits: WireLimits = WireLimits(),
     http2: HTTP2Limits = HTTP2Limits(),
+    compression: CompressionOptions = CompressionOptions(),
     gates: [any AdmissionGate] = []
   ) {
     var registry = Sample.registry()
@@ -30,6 +31,7 @@ final class EngineClient {
       peer: Peer(address: "test"),
       http2Limits: http2,
       limits: limits,
+      compression: compression,
       time: self.clock.timeSource,
       now: self.clock.now
     )

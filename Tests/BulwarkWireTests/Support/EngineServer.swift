@@ -18,11 +18,16 @@ final class EngineServer {
   var log = StreamLog()
   private var parser = RawFrameParser(skippingPreface: true)
 
-  init(limits: WireLimits = WireLimits(), http2: HTTP2Limits = HTTP2Limits()) {
+  init(
+    limits: WireLimits = WireLimits(),
+    http2: HTTP2Limits = HTTP2Limits(),
+    accepting: CompressionAlgorithms = .all
+  ) {
     self.client = ClientConnection(
       authority: "server.test",
       userAgent: "test",
       limits: limits,
+      accepting: accepting,
       now: self.clock.now
     )
     self.session = HTTP2ServerSession(limits: http2, now: 0)
