@@ -61,7 +61,7 @@ struct RequestHeaders {
         .unknownEncoding(
           RPCError(
             code: .unimplemented,
-            message: "grpc-encoding \"\(encoding)\" is not supported, but \(list)"
+            message: "grpc-encoding \"\(encoding)\" is none of those supported: \(list)"
           )
         )
       )

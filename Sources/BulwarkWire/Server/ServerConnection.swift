@@ -42,6 +42,7 @@ public final class ServerConnection {
   ///
   /// - Parameters:
   ///   - isSecure: whether the connection is over TLS; then a request for an `http` resource is rejected.
+  ///   - compression: what responses are compressed with, and what requests may be.
   ///   - time: what the contexts of its calls read for "time remaining"; the connection itself does not.
   public init(
     methods: MethodTable,
