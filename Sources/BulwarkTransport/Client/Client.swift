@@ -116,9 +116,11 @@ public final class Client: CallInvoker, Sendable {
   ) async throws(RPCError) -> Response<ByteBuffer> {
     let receiver = UnaryReceiver()
     let compression = self.compression(options)
+    // First, because the call's time begins with it.
+    let request = self.request(method, options, compression)
     let compressed = self.compressed(message, compression, options)
     let call = ClientCall(
-      request: self.request(method, options, compression),
+      request: request,
       onlyMessage: compressed ?? message,
       isCompressed: compressed != nil,
       waitForReady: options.waitForReady,

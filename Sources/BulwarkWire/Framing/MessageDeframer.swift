@@ -23,8 +23,8 @@ package struct MessageDeframer {
   private var length = 0
   private var partial: ByteBuffer?
 
-  /// Creates a deframer that refuses messages of more than `limit` bytes, as they come: decompressing has the same limit
-  /// once more.
+  /// Creates a deframer that refuses messages of more than `limit` bytes, compressed ones when they are longer than any
+  /// message of the limit becomes; whoever decompresses them holds them to the limit.
   package init(limit: Int, encoding: CompressionAlgorithm = .identity) {
     self.limit = limit
     self.encoding = encoding
@@ -73,7 +73,9 @@ package struct MessageDeframer {
         origin: .transport
       )
     }
-    guard declared <= self.limit else {
+    // What cannot be compressed becomes a little longer: by no more than this, with any encoder of these formats.
+    let growth = flag == 0 ? 0 : self.limit / 1024 + 64
+    guard declared - growth <= self.limit else {
       throw RPCError(
         code: .resourceExhausted,
         message: "a message of \(declared) bytes is larger than the limit of \(self.limit) bytes",

@@ -99,6 +99,40 @@ import Testing
     #expect(try client.seen(stream).grpcStatus == status)
   }
 
+  // Point 14.
+  @Test(arguments: names, [1, 100, 70_000])
+  func aMessageOfTheLimitIsTakenThoughItsCompressedBytesAreMore(
+    named: (String, ZlibFormat),
+    size: Int
+  ) throws {
+    var limits = WireLimits()
+    limits.maxReceiveMessageBytes = size
+    let client = EngineClient(limits: limits)
+    var generator = SeededGenerator(seed: 3)
+    let random = (0..<size).map { _ in UInt8.random(in: 0...255, using: &generator) }
+    let body = Sample.compressed(random, named.1)
+    #expect(body.count > size + MessageDeframer.prefixLength)
+    _ = try self.request(client, named.0, body)
+    #expect(self.message(client) == random)
+  }
+
+  // Point 14.
+  @Test func aLengthThatNoMessageOfTheLimitHasIsRefusedBeforeItsBytesCome() throws {
+    var limits = WireLimits()
+    limits.maxReceiveMessageBytes = 1_024
+    let client = EngineClient(limits: limits)
+    for (length, isRefused) in [(1_024 + 1 + 64, false), (1_024 + 1 + 65, true)] {
+      let declared = withUnsafeBytes(of: UInt32(length).bigEndian) { [1] + Array($0) }
+      let stream = try client.request(
+        Sample.unary.path,
+        [("grpc-encoding", "gzip")],
+        body: declared,
+        endStream: false
+      )
+      #expect((client.log.streams[stream]?.grpcStatus == "8") == isRefused)
+    }
+  }
+
   @Test func aRequestThatIsBeingCollectedCountsAsWhatItTakes() throws {
     let client = EngineClient()
     let body = Sample.compressed([UInt8](repeating: 1, count: 100_000), .gzip)
