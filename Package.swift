@@ -62,7 +62,7 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
   ],
   targets: [
-    // C: the two system libraries, and the few lines that Swift cannot say.
+    // C: the system libraries, and the few lines that Swift cannot say.
     .systemLibrary(
       name: "CNghttp2",
       pkgConfig: "libnghttp2",
@@ -72,6 +72,11 @@ let package = Package(
       name: "CProtobufC",
       pkgConfig: "libprotobuf-c",
       providers: [.apt(["libprotobuf-c-dev"]), .brew(["protobuf-c"])]
+    ),
+    .systemLibrary(
+      name: "CZlib",
+      pkgConfig: "zlib",
+      providers: [.apt(["zlib1g-dev"]), .brew(["zlib"])]
     ),
     .target(name: "CBulwark", dependencies: ["CNghttp2", "CProtobufC"]),
 
@@ -85,9 +90,10 @@ let package = Package(
       dependencies: ["CNghttp2", "CBulwark", nioCore, collections],
       swiftSettings: settings
     ),
+    .target(name: "BulwarkCompression", dependencies: ["CZlib", nioCore], swiftSettings: settings),
     .target(
       name: "BulwarkWire",
-      dependencies: ["BulwarkHTTP2", "BulwarkCore", nioCore, collections],
+      dependencies: ["BulwarkHTTP2", "BulwarkCompression", "BulwarkCore", nioCore, collections],
       swiftSettings: settings
     ),
     .target(name: "BulwarkBalancing", dependencies: ["BulwarkCore"], swiftSettings: settings),
@@ -315,8 +321,15 @@ let package = Package(
       swiftSettings: settings
     ),
     .testTarget(
+      name: "BulwarkCompressionTests",
+      dependencies: ["BulwarkCompression", "BulwarkTestKit", nioCore],
+      swiftSettings: settings
+    ),
+    .testTarget(
       name: "BulwarkWireTests",
-      dependencies: ["BulwarkWire", "BulwarkHTTP2", "BulwarkCore", "BulwarkTestKit", nioCore],
+      dependencies: [
+        "BulwarkWire", "BulwarkHTTP2", "BulwarkCompression", "BulwarkCore", "BulwarkTestKit", nioCore,
+      ],
       swiftSettings: settings
     ),
     .testTarget(

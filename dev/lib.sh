@@ -45,7 +45,7 @@ need_apt() {
 # an older library builds an HTTP/2 server that one peer can stop, so its absence ends the run here with a reason.
 need_build_tools() {
   command -v swift >/dev/null || die "swift is not on PATH: install the Swift 6.3 toolchain (https://swift.org/install)"
-  need_apt libnghttp2-dev libprotobuf-c-dev pkg-config
+  need_apt libnghttp2-dev libprotobuf-c-dev zlib1g-dev pkg-config
   local header function
   header=$(pkg-config --variable=includedir libnghttp2)/nghttp2/nghttp2.h
   for function in nghttp2_option_set_stream_reset_rate_limit nghttp2_option_set_max_continuations; do

@@ -41,6 +41,12 @@ struct InteropClientCommand: AsyncParsableCommand {
   )
   var roots: String?
 
+  @Flag(
+    name: .customLong("skip_compression_probe"),
+    help: "For servers that cannot tell whether a request was compressed."
+  )
+  var skipsCompressionProbe = false
+
   @OptionGroup var soak: SoakOptions
 
   @Flag(name: .customLong("list"), help: "Prints the names of the cases and ends.")
@@ -65,7 +71,8 @@ struct InteropClientCommand: AsyncParsableCommand {
     let context = CaseContext(
       endpoint: .tcp(host: self.host, port: Int(port)),
       configuration: configuration,
-      soak: self.soak
+      soak: self.soak,
+      probesCompression: !self.skipsCompressionProbe
     )
     let watchdog = endProgram(after: self.soak.limit, saying: "failed \(self.name): has not ended")
     do {

@@ -6,7 +6,7 @@ struct TestCase: Sendable {
   let name: String
   let run: @Sendable (CaseContext) async throws -> Void
 
-  static let all = unary + streaming + endings + statuses + soaks + http2
+  static let all = unary + streaming + compression + endings + statuses + soaks + http2
 }
 
 /// What a case works with.
@@ -19,13 +19,22 @@ struct CaseContext: Sendable {
 
   let soak: SoakOptions
 
+  /// Whether the server can tell whether a request was compressed, and refuses one that is not as announced.
+  let probesCompression: Bool
+
   private let endpoint: Endpoint
   private let configuration: ClientConfiguration
 
-  init(endpoint: Endpoint, configuration: ClientConfiguration, soak: SoakOptions) {
+  init(
+    endpoint: Endpoint,
+    configuration: ClientConfiguration,
+    soak: SoakOptions,
+    probesCompression: Bool
+  ) {
     self.endpoint = endpoint
     self.configuration = configuration
     self.soak = soak
+    self.probesCompression = probesCompression
     self.client = Client(to: endpoint, configuration: configuration)
     self.service = TestServiceClient(self.client)
   }

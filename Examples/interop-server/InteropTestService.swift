@@ -10,6 +10,8 @@ struct InteropTestService: TestService {
 
   func unaryCall(_ request: SimpleRequest, context: CallContext) async throws -> SimpleResponse {
     context.echoMetadata()
+    try request.expectCompressed?.check(context.requestCompression)
+    context.compressResponses(with: request.responseCompressed?.value == true ? .gzip : .identity)
     try request.responseStatus?.raise()
     let payload = try zeros(request.responseSize)
     return .with { $0.payload = payload }
@@ -26,7 +28,7 @@ struct InteropTestService: TestService {
     context: CallContext
   ) async throws {
     context.echoMetadata()
-    try await request.answer(to: responses)
+    try await request.answer(to: responses, context)
   }
 
   func streamingInputCall(
@@ -36,6 +38,7 @@ struct InteropTestService: TestService {
     context.echoMetadata()
     var size: Int32 = 0
     for try await request in requests {
+      try request.expectCompressed?.check(requests.latestCompression)
       // The sum is a number of the peer's making, and the field has 32 bits.
       size &+= Int32(truncatingIfNeeded: request.payload?.body.count ?? 0)
     }
@@ -49,7 +52,7 @@ struct InteropTestService: TestService {
   ) async throws {
     context.echoMetadata()
     for try await request in requests {
-      try await request.answer(to: responses)
+      try await request.answer(to: responses, context)
     }
   }
 
@@ -64,7 +67,7 @@ struct InteropTestService: TestService {
       held.append(request)
     }
     for request in held {
-      try await request.answer(to: responses)
+      try await request.answer(to: responses, context)
     }
   }
 
@@ -88,13 +91,20 @@ private func zeros(_ size: Int32) throws(RPCError) -> Payload {
 
 extension StreamingOutputCallRequest {
   /// Writes a response for each parameter, then fails if that is asked for.
-  fileprivate func answer(to responses: ResponseWriter<StreamingOutputCallResponse>) async throws {
+  ///
+  /// The call has one algorithm, chosen before its first response: each message is compressed with it or not.
+  fileprivate func answer(
+    to responses: ResponseWriter<StreamingOutputCallResponse>,
+    _ context: CallContext
+  ) async throws {
+    context.compressResponses(with: .gzip)
     for parameters in self.responseParameters {
       if parameters.intervalUs > 0 {
         try await Task.sleep(for: .microseconds(parameters.intervalUs))
       }
       let payload = try zeros(parameters.size)
-      try await responses.write(.with { $0.payload = payload })
+      let isCompressed = parameters.compressed?.value == true
+      try await responses.write(.with { $0.payload = payload }, compressed: isCompressed)
     }
     try self.responseStatus?.raise()
   }
@@ -104,6 +114,17 @@ extension EchoStatus {
   fileprivate func raise() throws(RPCError) {
     guard self.code != 0 else { return }
     throw RPCError(code: StatusCode(wireValue: Int(self.code)), message: self.message)
+  }
+}
+
+extension BoolValue {
+  /// Fails unless a request was compressed as it says of itself.
+  fileprivate func check(_ compression: CompressionAlgorithm) throws(RPCError) {
+    guard self.value != (compression != .identity) else { return }
+    throw RPCError(
+      code: .invalidArgument,
+      message: "the request was to be \(self.value ? "compressed" : "plain") and came as \(compression)"
+    )
   }
 }
 

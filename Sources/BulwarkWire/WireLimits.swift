@@ -3,7 +3,8 @@
 /// Together with `HTTP2Limits` they bound what a peer can make a connection hold: the connection's window, the
 /// headers of the open streams, the messages being collected and the outbound cap.
 public struct WireLimits: Hashable, Sendable {
-  /// The largest message that is received, in bytes. Default 4 MiB, as gRPC's other implementations.
+  /// The largest message that is received, in bytes, as it comes and once it is decompressed. Default 4 MiB, as gRPC's
+  /// other implementations.
   public var maxReceiveMessageBytes: Int = 4 * 1024 * 1024
 
   /// The largest message that is sent, in bytes. Default: what the 4-byte length can say.
@@ -13,8 +14,8 @@ public struct WireLimits: Hashable, Sendable {
   /// whose handler has not returned yet. Above it new calls are refused (REFUSED_STREAM). Default 256.
   public var maxRunningHandlers: Int = 256
 
-  /// Server: how many bytes of unary requests a connection may be collecting at once. The call that goes above
-  /// it fails with RESOURCE_EXHAUSTED. Default 64 MiB.
+  /// Server: how many bytes of unary requests, as they come, a connection may be collecting at once. The call that goes
+  /// above it fails with RESOURCE_EXHAUSTED. Default 64 MiB.
   public var maxCollectingBytes: Int = 64 * 1024 * 1024
 
   /// How long a peer may take to send its preface and SETTINGS, in nanoseconds. Default 10 s.

@@ -106,6 +106,9 @@ struct Scenario {
       self.configuration[keyPath: side].connectionWindow =
         [65_535, 4 << 20].randomElement(using: &self.generator) ?? 65_535
     }
+    self.configuration.serverCompression.algorithm =
+      CompressionAlgorithm.allCases.randomElement(using: &self.generator) ?? .identity
+    self.configuration.serverCompression.minimumBytes = Int.random(in: 0...size, using: &self.generator)
     self.configuration.serverHTTP2.maxConcurrentStreams = Int.random(in: 1...8, using: &self.generator)
     // A call that hangs is a fault to be found, not to be ended by the server's own timer.
     self.configuration.server.stallTimeout = 36_000_000_000_000
@@ -134,6 +137,7 @@ struct Scenario {
       plan = CallPlan(method, steps: steps + [.finish])
     }
     plan.metadata = ["call": "\(index)"]
+    plan.compression = CompressionAlgorithm.allCases.randomElement(using: &self.generator) ?? .identity
     if self.generator.oneIn(3) { plan.readDelay = self.duration(upTo: .milliseconds(20)) }
     var behaviour = Behaviour.answer
     if self.weather != .calm {

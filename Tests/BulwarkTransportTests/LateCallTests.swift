@@ -104,7 +104,7 @@ private final class RecordingReceiver: ClientCallReceiver, @unchecked Sendable {
 
   func failed(_ error: RPCError) { self.errors.append(error) }
   func answered(_ response: Response<ByteBuffer>) {}
-  func received(metadata: Metadata) {}
+  func received(metadata: Metadata, encoding: CompressionAlgorithm) {}
   func received(bytes: ByteBuffer) {}
   func finished(trailing: Metadata) {}
   func opened() {}

@@ -19,6 +19,12 @@ async def echo_metadata(context: grpc.aio.ServicerContext) -> None:
     await context.send_initial_metadata([(name, value) for name, value in received if name == INITIAL])
 
 
+def compress_if(asked: bool, context: grpc.aio.ServicerContext) -> None:
+    """Before the initial metadata: whether a request was compressed, grpcio does not tell at all."""
+    if asked:
+        context.set_compression(grpc.Compression.Gzip)
+
+
 async def fail_if_asked(request, context: grpc.aio.ServicerContext) -> None:
     if request.response_status.code:
         await context.abort(CODES[request.response_status.code], request.response_status.message)
@@ -28,6 +34,8 @@ async def responses_to(request, context: grpc.aio.ServicerContext):
     for parameters in request.response_parameters:
         if parameters.interval_us:
             await asyncio.sleep(parameters.interval_us / 1e6)
+        if not parameters.compressed.value:
+            context.disable_next_message_compression()
         yield testing.StreamingOutputCallResponse(payload=testing.Payload(body=bytes(parameters.size)))
     await fail_if_asked(request, context)
 
@@ -38,11 +46,13 @@ class TestService(testing_grpc.TestServiceServicer):
         return testing_empty.Empty()
 
     async def UnaryCall(self, request, context):
+        compress_if(request.response_compressed.value, context)
         await echo_metadata(context)
         await fail_if_asked(request, context)
         return testing.SimpleResponse(payload=testing.Payload(body=bytes(request.response_size)))
 
     async def StreamingOutputCall(self, request, context):
+        compress_if(any(parameters.compressed.value for parameters in request.response_parameters), context)
         await echo_metadata(context)
         async for response in responses_to(request, context):
             yield response

@@ -20,6 +20,14 @@ def asking(response_size: int, request_size: int):
     )
 
 
+def large(**flags: bool):
+    request = testing.SimpleRequest()
+    request.CopyFrom(LARGE)
+    for name, value in flags.items():
+        getattr(request, name).value = value
+    return request
+
+
 class Requests:
     """Requests of a stream that are handed over one at a time, until it is closed."""
 
@@ -76,6 +84,46 @@ def server_streaming(channel):
     request = testing.StreamingOutputCallRequest(response_parameters=parameters)
     received = [response.payload.body for response in stub(channel).StreamingOutputCall(request, timeout=10)]
     assert received == [bytes(size) for size in RESPONSE_SIZES]
+
+
+def client_compressed_unary(channel):
+    unary = stub(channel).UnaryCall
+    fails(lambda: unary(large(expect_compressed=True), timeout=10), grpc.StatusCode.INVALID_ARGUMENT)
+    for algorithm in grpc.Compression.Gzip, grpc.Compression.Deflate:
+        response = unary(large(expect_compressed=True), timeout=10, compression=algorithm)
+        assert response.payload.body == bytes(314159)
+    assert unary(large(expect_compressed=False), timeout=10).payload.body == bytes(314159)
+
+
+def server_compressed_unary(channel):
+    # What a response was compressed with, grpcio does not tell.
+    for compressed in True, False:
+        request = large(response_compressed=compressed)
+        assert stub(channel).UnaryCall(request, timeout=10).payload.body == bytes(314159)
+
+
+def client_compressed_streaming(channel):
+    # A client of grpcio compresses all messages of a call, or none.
+    def collect(size: int, expected: bool, **options) -> int:
+        request = testing.StreamingInputCallRequest(
+            payload=testing.Payload(body=bytes(size)), expect_compressed=testing.BoolValue(value=expected)
+        )
+        return stub(channel).StreamingInputCall(iter([request]), timeout=10, **options).aggregated_payload_size
+
+    fails(lambda: collect(27182, True), grpc.StatusCode.INVALID_ARGUMENT)
+    assert collect(27182, True, compression=grpc.Compression.Gzip) == 27182
+    assert collect(45904, False) == 45904
+
+
+def server_compressed_streaming(channel):
+    asked = [(31415, True), (92653, False)]
+    parameters = [
+        testing.ResponseParameters(size=size, compressed=testing.BoolValue(value=compressed))
+        for size, compressed in asked
+    ]
+    request = testing.StreamingOutputCallRequest(response_parameters=parameters)
+    received = [response.payload.body for response in stub(channel).StreamingOutputCall(request, timeout=10)]
+    assert received == [bytes(size) for size, _ in asked]
 
 
 def ping_pong(channel):
@@ -179,6 +227,10 @@ CASES = {
         large_unary,
         client_streaming,
         server_streaming,
+        client_compressed_unary,
+        server_compressed_unary,
+        client_compressed_streaming,
+        server_compressed_streaming,
         ping_pong,
         empty_stream,
         custom_metadata,

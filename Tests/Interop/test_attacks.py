@@ -5,6 +5,7 @@ import random
 import resource
 import socket
 import struct
+import zlib
 
 import grpc
 import pytest
@@ -390,6 +391,30 @@ def test_thousands_of_messages_in_one_frame_are_taken_one_by_one(victim):
         assert attacker.read_until(lambda: attacker.ended(1)), summary(attacker)
         assert attacker.status(1) == OK
         assert [frame.data for frame in attacker.of(frames.DataFrame) if frame.data] == [message(b"\n\x04last")]
+
+
+# zlib's window bits: for gzip's wrapping, and for its own, which gRPC calls deflate.
+WRAPPINGS = {"gzip": 31, "deflate": 15}
+
+
+def compressed(data: bytes, encoding: str) -> bytes:
+    compressor = zlib.compressobj(9, zlib.DEFLATED, WRAPPINGS[encoding])
+    return compressor.compress(data) + compressor.flush()
+
+
+@ours_only
+@pytest.mark.parametrize("encoding", WRAPPINGS)
+@pytest.mark.parametrize("method", ["Unary", "ClientStream"])
+def test_a_decompression_bomb_is_refused_at_the_limit(victim, encoding, method):
+    bomb = message(compressed(bytes(10 * MIB), encoding), 1)
+    assert len(bomb) < 11_000
+    headers = headers_with((":path", f"/bench.Echo/{method}"), ("grpc-encoding", encoding))
+    with victim.connect() as attacker:
+        for stream in range(1, 201, 2):
+            attacker.send(attacker.request(headers, bomb, stream=stream))
+        for stream in range(1, 201, 2):
+            assert attacker.read_until(lambda: attacker.ended(stream)), summary(attacker)
+            assert attacker.status(stream) == RESOURCE_EXHAUSTED
 
 
 REFUSALS = {

@@ -27,6 +27,8 @@ public final class CallContext: Sendable {
   /// The context that the server made, if this one was derived from it: that one holds the outcome.
   private let origin: CallContext?
   private let ownOutcome = Mutex(Outcome())
+  /// Of the context that the server made.
+  let compression = CallCompression()
 
   /// Creates a context; servers and tests do.
   public init(
@@ -100,7 +102,7 @@ public final class CallContext: Sendable {
   /// How the call ended, if it did before its handler.
   var earlyEnd: RPCError? { self.outcomeHolder.ownOutcome.withLock { $0.end } }
 
-  private var outcomeHolder: CallContext { self.origin ?? self }
+  var outcomeHolder: CallContext { self.origin ?? self }
 
   package var initialMetadata: Metadata { self.outcomeHolder.ownOutcome.withLock { $0.initial } }
   package var trailingMetadata: Metadata { self.outcomeHolder.ownOutcome.withLock { $0.trailing } }

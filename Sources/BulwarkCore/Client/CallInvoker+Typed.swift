@@ -14,7 +14,8 @@ extension CallInvoker {
     return Response(
       message: try method.response.decode(answer.message),
       metadata: answer.metadata,
-      trailingMetadata: answer.trailingMetadata
+      trailingMetadata: answer.trailingMetadata,
+      compression: answer.compression
     )
   }
 
@@ -53,6 +54,7 @@ extension CallInvoker {
     guard let message = try await stream.next() else {
       throw RPCError(code: .unimplemented, message: "the server ended the call without a response message")
     }
+    let compression = stream.latestCompression
     let metadata = try await stream.initialMetadata()
     guard try await stream.next() == nil else {
       throw RPCError(code: .unimplemented, message: "the server sent more than one response message")
@@ -60,7 +62,8 @@ extension CallInvoker {
     return Response(
       message: try method.response.decode(message),
       metadata: metadata,
-      trailingMetadata: stream.trailingMetadata
+      trailingMetadata: stream.trailingMetadata,
+      compression: compression
     )
   }
 

@@ -20,18 +20,28 @@ public struct CallOptions: Sendable {
   /// The largest response message that is taken, in bytes; nil leaves the client's own limit (4 MiB).
   public var maxResponseBytes: Int?
 
+  /// What the requests are compressed with, however small they are; nil leaves it to the client's configuration. A server
+  /// that does not read it answers with UNIMPLEMENTED.
+  public var compression: CompressionAlgorithm?
+
+  /// Where attempts share what they compress; nil where a call is one attempt, or compresses nothing.
+  package var keptCompression: KeptCompression?
+
   /// Creates options; each default is the mildest choice.
   public init(
     timeout: Duration? = nil,
     metadata: Metadata = [:],
     waitForReady: Bool = false,
-    maxResponseBytes: Int? = nil
+    maxResponseBytes: Int? = nil,
+    compression: CompressionAlgorithm? = nil
   ) {
     self.timeout = timeout
     self.deadline = nil
     self.metadata = metadata
     self.waitForReady = waitForReady
     self.maxResponseBytes = maxResponseBytes
+    self.compression = compression
+    self.keptCompression = nil
   }
 }
 
@@ -46,11 +56,20 @@ public struct Response<Message: Sendable>: Sendable {
   /// The metadata that came with the status.
   public var trailingMetadata: Metadata
 
+  /// What the message was compressed with on its way; by now it is not any more.
+  public var compression: CompressionAlgorithm
+
   /// Joins a message and its metadata.
-  public init(message: Message, metadata: Metadata = [:], trailingMetadata: Metadata = [:]) {
+  public init(
+    message: Message,
+    metadata: Metadata = [:],
+    trailingMetadata: Metadata = [:],
+    compression: CompressionAlgorithm = .identity
+  ) {
     self.message = message
     self.metadata = metadata
     self.trailingMetadata = trailingMetadata
+    self.compression = compression
   }
 }
 

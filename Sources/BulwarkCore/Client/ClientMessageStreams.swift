@@ -17,6 +17,14 @@ public struct RequestWriter<Message: Sendable>: Sendable {
     try await self.stream.write(self.codec.encoded(message))
   }
 
+  /// Sends a message compressed or as it is, whatever its size.
+  ///
+  /// What it is compressed with is the same for all messages of a call: ``CallOptions/compression``, or the client's
+  /// default. If that is nothing, so is this choice.
+  public func write(_ message: Message, compressed: Bool) async throws(RPCError) {
+    try await self.stream.write(self.codec.encoded(message), compressed: compressed)
+  }
+
   /// Sends each message of a sequence in order.
   public func write(contentsOf messages: some Sequence<Message>) async throws(RPCError) {
     for message in messages {
@@ -55,6 +63,9 @@ public struct ResponseStream<Message: Sendable>: AsyncSequence, Sendable {
 
   /// The metadata that came with the status: empty until the sequence has ended.
   public var trailingMetadata: Metadata { self.call.stream.trailingMetadata }
+
+  /// What the latest response was compressed with on its way.
+  public var latestCompression: CompressionAlgorithm { self.call.stream.latestCompression }
 
   public func makeAsyncIterator() -> Iterator {
     Iterator(call: self.call, decode: self.codec.decode)

@@ -10,6 +10,7 @@ public final class InterceptedInvoker: CallInvoker {
   private let interceptors: [any Interceptor]
   private let peer: @Sendable () -> Peer
   private let time: TimeSource
+  private let compression: CompressionAlgorithm
   private let chains = Chains()
 
   /// Puts interceptors around the calls of a client, the first of a level outermost.
@@ -19,16 +20,20 @@ public final class InterceptedInvoker: CallInvoker {
   ///   - interceptors: what stands around them.
   ///   - peer: where the calls go, as interceptors are told: asked once for each call.
   ///   - time: the clock that deadlines are instants of.
+  ///   - compression: what the client below compresses requests with unless a call says otherwise. A request is then
+  ///     compressed once, however many attempts are made.
   public init(
     _ base: any CallInvoker,
     interceptors: [any Interceptor],
     peer: @autoclosure @escaping @Sendable () -> Peer,
-    time: TimeSource
+    time: TimeSource,
+    compression: CompressionAlgorithm = .identity
   ) {
     self.base = base
     self.interceptors = interceptors
     self.peer = peer
     self.time = time
+    self.compression = compression
   }
 
   public func unary(
@@ -39,12 +44,14 @@ public final class InterceptedInvoker: CallInvoker {
     guard let chain = self.chain(of: method) else {
       return try await self.base.unary(method, message, options)
     }
+    let options = self.keepingCompression(options)
     let response = try await chain(self.request(method, options, message, .clientUnary(options)))
     guard let answer = response.message else { throw .answerWithoutMessage }
     return Response(
       message: answer,
       metadata: response.metadata,
-      trailingMetadata: response.trailingMetadata
+      trailingMetadata: response.trailingMetadata,
+      compression: response.compression
     )
   }
 
@@ -56,9 +63,20 @@ public final class InterceptedInvoker: CallInvoker {
     guard let chain = self.chain(of: method) else {
       return self.base.stream(method, options, onlyRequest: onlyRequest)
     }
+    let options = onlyRequest == nil ? options : self.keepingCompression(options)
     let stream = InterceptedStream()
     stream.run(chain, self.request(method, options, onlyRequest, .clientStream(options, stream)))
     return stream
+  }
+
+  /// Has the attempts of a call that compresses share what they make.
+  private func keepingCompression(_ options: CallOptions) -> CallOptions {
+    guard (options.compression ?? self.compression) != .identity, options.keptCompression == nil else {
+      return options
+    }
+    var options = options
+    options.keptCompression = KeptCompression()
+    return options
   }
 
   private func request(
@@ -128,7 +146,8 @@ extension CallRequest {
       return CallResponse(
         message: try await self.responseTaps.applied(to: response.message),
         metadata: response.metadata,
-        trailingMetadata: response.trailingMetadata
+        trailingMetadata: response.trailingMetadata,
+        compression: response.compression
       )
     case .clientStream(let options, let stream):
       let message =

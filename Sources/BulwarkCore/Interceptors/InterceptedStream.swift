@@ -113,9 +113,9 @@ final class InterceptedStream: ClientStream {
   private func replay(to attempt: StreamAttempt, _ number: Int) async {
     while true {
       switch self.state.withLock({ $0.replay(by: number) }) {
-      case .message(let message):
+      case .message(let message, let wish):
         do throws(RPCError) {
-          try await attempt.stream.write(try await attempt.requestTaps.applied(to: message))
+          try await attempt.stream.write(try await attempt.requestTaps.applied(to: message), wish: wish)
         } catch {
           // How an attempt ended is told otherwise; one that goes on has met a tap that threw.
           if !attempt.stream.hasEnded { attempt.stream.cancel() }
@@ -199,7 +199,7 @@ final class InterceptedStream: ClientStream {
         self.readToEnd(number, nil)
         continue
       }
-      guard self.commit(number) else { continue }
+      guard self.commit(number, attempt.stream.latestCompression) else { continue }
       do throws(RPCError) {
         return try await attempt.responseTaps.applied(to: message)
       } catch {
@@ -212,10 +212,19 @@ final class InterceptedStream: ClientStream {
   }
 
   func write(_ message: ByteBuffer) async throws(RPCError) {
+    try await self.write(message, wish: nil)
+  }
+
+  func write(_ message: ByteBuffer, compressed: Bool) async throws(RPCError) {
+    try await self.write(message, wish: compressed)
+  }
+
+  /// - Parameter wish: whether the message is to be compressed, if its writer has said.
+  private func write(_ message: ByteBuffer, wish: Bool?) async throws(RPCError) {
     while true {
-      switch self.state.withLock({ $0.take(message) }) {
+      switch self.state.withLock({ $0.take(message, wish: wish) }) {
       case .send(let attempt, let number, let isKept):
-        return try await self.send(message, isKept: isKept, by: attempt, number)
+        return try await self.send(message, wish: wish, isKept: isKept, by: attempt, number)
       case .kept: return
       case .mustWait: await self.change(while: { $0.attempt == nil || $0.kept.isReplaying })
       case .ended:
@@ -227,6 +236,7 @@ final class InterceptedStream: ClientStream {
 
   private func send(
     _ message: ByteBuffer,
+    wish: Bool?,
     isKept: Bool,
     by attempt: StreamAttempt,
     _ number: Int
@@ -240,7 +250,7 @@ final class InterceptedStream: ClientStream {
       throw error
     }
     do throws(RPCError) {
-      try await attempt.stream.write(tapped)
+      try await attempt.stream.write(tapped, wish: wish)
     } catch {
       // The next attempt sends it again, if there is one; if not, the end of the call says why.
       guard isKept, attempt.stream.hasEnded, self.canBeReissued else { throw error }
@@ -274,6 +284,8 @@ final class InterceptedStream: ClientStream {
     case nil: [:]
     }
   }
+
+  var latestCompression: CompressionAlgorithm { self.state.withLock { $0.latestCompression } }
 
   var hasEnded: Bool {
     self.state.withLock { state in
@@ -336,10 +348,11 @@ final class InterceptedStream: ClientStream {
   }
 
   /// A part of the response goes to the caller; false if the attempt was given up in the meantime.
-  private func commit(_ number: Int) -> Bool {
+  private func commit(_ number: Int, _ compression: CompressionAlgorithm = .identity) -> Bool {
     self.state.withLock { state in
       guard state.number == number else { return false }
       state.isCommitted = true
+      state.latestCompression = compression
       return true
     }
   }

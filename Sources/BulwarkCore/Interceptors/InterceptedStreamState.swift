@@ -15,6 +15,8 @@ struct InterceptedStreamState {
   var end: Result<CallResponse, RPCError>?
   /// Whether a part of a response has been handed to the caller.
   var isCommitted = false
+  /// What the response that the caller took last was compressed with.
+  var latestCompression = CompressionAlgorithm.identity
   /// Whether the chain waits for the running attempt no more.
   var isAbandoned = false
   var isCancelled = false
@@ -39,9 +41,9 @@ extension InterceptedStreamState {
   var canBeReissued: Bool { !self.isCommitted && self.kept.isComplete }
 
   /// Takes a request message of the caller's, or says who must.
-  mutating func take(_ message: ByteBuffer) -> OnWrite {
+  mutating func take(_ message: ByteBuffer, wish: Bool?) -> OnWrite {
     if self.end != nil { return .ended }
-    let isKept = self.kept.keep(message, isNeeded: !self.isCommitted)
+    let isKept = self.kept.keep(message, wish: wish, isNeeded: !self.isCommitted)
     guard let attempt = self.attempt, !self.kept.isReplaying else { return isKept ? .kept : .mustWait }
     return .send(attempt, self.number, isKept: isKept)
   }
@@ -55,7 +57,7 @@ extension InterceptedStreamState {
   }
 
   enum OnReplay {
-    case message(ByteBuffer)
+    case message(ByteBuffer, wish: Bool?)
     /// The attempt has all that was written: the caller's writers go on.
     case caughtUp(hasFinishedRequests: Bool, Resumptions)
     /// It is not the running attempt any more.
@@ -65,7 +67,9 @@ extension InterceptedStreamState {
   /// What comes next for an attempt that catches up with the caller.
   mutating func replay(by number: Int) -> OnReplay {
     guard self.number == number, self.kept.isReplaying else { return .superseded }
-    if let message = self.kept.next(isNeededAgain: !self.isCommitted) { return .message(message) }
+    if let kept = self.kept.next(isNeededAgain: !self.isCommitted) {
+      return .message(kept.message, wish: kept.wish)
+    }
     return .caughtUp(
       hasFinishedRequests: self.hasFinishedRequests,
       Resumptions(waiters: self.takeWaiters())

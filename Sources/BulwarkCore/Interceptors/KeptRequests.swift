@@ -5,7 +5,8 @@ import struct NIOCore.ByteBuffer
 /// Nothing is kept unless an interceptor that makes attempts asks for it, and no more than it allows: from the message on
 /// that does not fit, the call is committed to the attempt that it has.
 struct KeptRequests {
-  private var messages: [ByteBuffer] = []
+  /// With what their writer has said of compression.
+  private var messages: [(message: ByteBuffer, wish: Bool?)] = []
   private var bytes = 0
   private var limit = 0
   /// How many of them the running attempt has sent, while it catches up.
@@ -23,15 +24,17 @@ struct KeptRequests {
 
   /// Keeps a message if it fits.
   ///
-  /// - Parameter isNeeded: Whether there can be another attempt.
-  mutating func keep(_ message: ByteBuffer, isNeeded: Bool) -> Bool {
+  /// - Parameters:
+  ///   - wish: Whether it is to be compressed, if its writer has said.
+  ///   - isNeeded: Whether there can be another attempt.
+  mutating func keep(_ message: ByteBuffer, wish: Bool? = nil, isNeeded: Bool) -> Bool {
     let fits = message.readableBytes <= self.limit - self.bytes
     guard self.isComplete, fits, isNeeded || self.isReplaying else {
       self.isComplete = false
       if !self.isReplaying { self.messages = [] }
       return false
     }
-    self.messages.append(message)
+    self.messages.append((message, wish))
     self.bytes += message.readableBytes
     return true
   }
@@ -48,7 +51,7 @@ struct KeptRequests {
   /// The next message of a replay; nil at its end.
   ///
   /// - Parameter isNeededAgain: Whether there can be another attempt.
-  mutating func next(isNeededAgain: Bool) -> ByteBuffer? {
+  mutating func next(isNeededAgain: Bool) -> (message: ByteBuffer, wish: Bool?)? {
     guard self.replayed < self.messages.count else {
       self.isReplaying = false
       if !isNeededAgain || !self.isComplete { self.messages = [] }

@@ -116,6 +116,8 @@ private final class TappedSource: MessageSource {
     guard let message = try await self.base.next() else { return nil }
     return try await self.taps.applied(to: message)
   }
+
+  var latestCompression: CompressionAlgorithm { self.base.latestCompression }
 }
 
 /// The responses of a stream on their way from a handler, through taps.
@@ -130,5 +132,9 @@ private final class TappedSink: MessageSink {
 
   func write(_ message: ByteBuffer) async throws(RPCError) {
     try await self.base.write(self.taps.applied(to: message))
+  }
+
+  func write(_ message: ByteBuffer, compressed: Bool) async throws(RPCError) {
+    try await self.base.write(self.taps.applied(to: message), compressed: compressed)
   }
 }

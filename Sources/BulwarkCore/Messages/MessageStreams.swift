@@ -10,6 +10,13 @@ public protocol MessageSource: AnyObject, Sendable {
   /// - Throws: the call's error if it failed; `.cancelled` if the calling task is cancelled;
   ///   `.failedPrecondition` if another task is waiting already.
   func next() async throws(RPCError) -> ByteBuffer?
+
+  /// What the message that `next` gave last was compressed with on its way. Default: nothing.
+  var latestCompression: CompressionAlgorithm { get }
+}
+
+extension MessageSource {
+  public var latestCompression: CompressionAlgorithm { .identity }
 }
 
 /// The sending half of a call below the codec.
@@ -19,6 +26,24 @@ public protocol MessageSink: AnyObject, Sendable {
   /// - Throws: the call's error if it has ended; `.cancelled` if the calling task is cancelled;
   ///   `.failedPrecondition` if another task is waiting already, or after the half was finished.
   func write(_ message: ByteBuffer) async throws(RPCError)
+
+  /// The same, and the message is compressed or not, if the call has an algorithm. Default: the sink compresses nothing.
+  func write(_ message: ByteBuffer, compressed: Bool) async throws(RPCError)
+}
+
+extension MessageSink {
+  public func write(_ message: ByteBuffer, compressed: Bool) async throws(RPCError) {
+    try await self.write(message)
+  }
+
+  /// Writes with a wish, or without one.
+  func write(_ message: ByteBuffer, wish: Bool?) async throws(RPCError) {
+    if let wish {
+      try await self.write(message, compressed: wish)
+    } else {
+      try await self.write(message)
+    }
+  }
 }
 
 /// The requests of a streaming call, on the server: an asynchronous sequence with one consumer.
@@ -36,6 +61,9 @@ public struct RequestStream<Message: Sendable>: AsyncSequence, Sendable {
     self.source = source
     self.decode = codec.decode
   }
+
+  /// What the latest request was compressed with on its way.
+  public var latestCompression: CompressionAlgorithm { self.source.latestCompression }
 
   public func makeAsyncIterator() -> Iterator {
     Iterator(source: self.source, decode: self.decode)
@@ -74,6 +102,14 @@ public struct ResponseWriter<Message: Sendable>: Sendable {
   /// - Throws: ``RPCError`` if the call has ended: the client went away, or the deadline passed.
   public func write(_ message: Message) async throws(RPCError) {
     try await self.sink.write(self.codec.encoded(message))
+  }
+
+  /// Sends a message compressed or as it is, whatever its size.
+  ///
+  /// What it is compressed with is the same for all messages of a call: ``CallContext/responseCompression``. If that is
+  /// nothing, so is this choice.
+  public func write(_ message: Message, compressed: Bool) async throws(RPCError) {
+    try await self.sink.write(self.codec.encoded(message), compressed: compressed)
   }
 
   /// Sends each message of a sequence in order.

@@ -24,6 +24,8 @@ public struct CallPlan: Sendable {
   public var timeout: Duration?
   /// The largest response that is taken, in bytes. Default 4 MiB.
   public var maxResponseBytes = WireLimits().maxReceiveMessageBytes
+  /// What the requests are compressed with, however small they are. Default: nothing.
+  public var compression = CompressionAlgorithm.identity
   /// The request of a unary or server-streaming call; it goes with the headers.
   public var onlyMessage: ByteBuffer?
   /// What the caller does, from the start of the call.
@@ -49,5 +51,11 @@ public struct CallPlan: Sendable {
   /// A client-streaming or bidirectional call that sends these requests and ends them.
   public init(_ method: MethodDescriptor, sending messages: [ByteBuffer]) {
     self.init(method, steps: messages.map { .send($0) } + [.finish])
+  }
+}
+
+extension CallPlan {
+  var messageCompression: MessageCompression {
+    MessageCompression(requests: self.compression, CompressionOptions(), WireLimits())
   }
 }

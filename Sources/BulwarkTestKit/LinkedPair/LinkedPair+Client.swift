@@ -61,10 +61,11 @@ extension LinkedPair {
           call,
           .succeeded(initial: response.metadata, trailing: response.trailingMetadata)
         )
-      case .responseMetadata(let stream, let metadata):
+      case .responseMetadata(let stream, let metadata, let encoding):
         guard let call = self.call(of: stream, isEnd: false, "metadata") else { continue }
         if self.calls[call].initialMetadata != nil { self.violate(stream, "initial metadata came twice") }
         self.calls[call].initialMetadata = metadata
+        self.callers[call].inbox.encoding = encoding
       case .responseBytes(let stream, let bytes):
         guard let call = self.call(of: stream, isEnd: false, "bytes") else { continue }
         self.callers[call].inbox.received(bytes)
@@ -153,10 +154,17 @@ extension LinkedPair {
       method: plan.method,
       metadata: plan.metadata,
       deadline: self.callers[call].deadline,
-      maxResponseBytes: plan.maxResponseBytes
+      maxResponseBytes: plan.maxResponseBytes,
+      compression: plan.compression
     )
     do throws(RPCError) {
-      let started = try self.client.start(request, onlyMessage: plan.onlyMessage, now: self.clock.now)
+      let compressed = plan.onlyMessage.flatMap { plan.messageCompression.compressed($0) }
+      let started = try self.client.start(
+        request,
+        onlyMessage: compressed ?? plan.onlyMessage,
+        isCompressed: compressed != nil,
+        now: self.clock.now
+      )
       guard let stream = started else {
         self.violations.append("call \(call): there was room for a call, but it was not taken")
         return
@@ -214,7 +222,8 @@ extension LinkedPair {
       return
     }
     do throws(RPCError) {
-      try self.client.sendMessage(stream, message)
+      let compressed = self.calls[call].plan.messageCompression.compressed(message)
+      try self.client.sendMessage(stream, compressed ?? message, isCompressed: compressed != nil)
       self.calls[call].requests.append(message)
       self.callers[call].isBackedUp = self.client.isBackedUp(stream)
     } catch {
@@ -229,9 +238,15 @@ extension LinkedPair {
     var didSomething = false
     while self.calls[call].outcome == nil, self.mayRead(call) {
       switch self.callers[call].inbox.next() {
-      case .message(let message, let credit):
+      case .message(let bytes, let encoding, let credit):
         self.client.consumed(stream, bytes: credit)
-        self.calls[call].responses.append(message)
+        do throws(RPCError) {
+          let limit = self.calls[call].plan.maxResponseBytes
+          self.calls[call].responses.append(try encoding.decompressed(bytes, limit: limit))
+        } catch {
+          self.end(call, with: error)
+          return true
+        }
         self.callers[call].readAt = self.clock.now.advanced(by: self.calls[call].plan.readDelay)
         didSomething = true
       case .wait(let credit):

@@ -73,7 +73,7 @@ extension LinkedPair {
         call: call,
         script: script,
         steps: Deque(script.respond(call, input)),
-        inbox: StreamInbox(limit: self.server.maxReceiveMessageBytes)
+        inbox: StreamInbox(limit: self.server.maxReceiveMessageBytes, encoding: call.requestEncoding)
       )
     )
   }
@@ -141,7 +141,8 @@ extension LinkedPair {
       self.send(message, index)
     case .answer(let message) where self.handlers[index].isUnary:
       self.updateHandler(stream) { $0.responses.append(message) }
-      self.server.respond(stream, message)
+      let compressed = self.compressed(message, index)
+      self.server.respond(stream, compressed ?? message, isCompressed: compressed != nil)
       self.answered(index, nil)
     case .answer(let message):
       self.send(message, index)
@@ -155,9 +156,15 @@ extension LinkedPair {
     }
   }
 
+  private func compressed(_ message: ByteBuffer, _ index: Int) -> ByteBuffer? {
+    self.server.responseCompression.settled(by: self.handlers[index].call.context).compressed(message)
+  }
+
   private func send(_ message: ByteBuffer, _ index: Int) {
     let stream = self.handlers[index].stream
-    if let error = self.server.sendMessage(stream, message) {
+    let compressed = self.compressed(message, index)
+    let error = self.server.sendMessage(stream, compressed ?? message, isCompressed: compressed != nil)
+    if let error {
       self.answered(index, error)
       return
     }
@@ -169,8 +176,15 @@ extension LinkedPair {
     let stream = self.handlers[index].stream
     guard !self.handlers[index].isUnary, !self.handlers[index].sawEnd else { return false }
     switch self.handlers[index].inbox.next() {
-    case .message(let message, let credit):
+    case .message(let bytes, let encoding, let credit):
       self.server.consumed(stream, bytes: credit)
+      let message: ByteBuffer
+      do throws(RPCError) {
+        message = try encoding.decompressed(bytes, limit: self.server.maxReceiveMessageBytes)
+      } catch {
+        self.take(.fail(error), index)
+        return true
+      }
       self.updateHandler(stream) { $0.requests.append(message) }
       self.handlers[index].steps = self.steps(index, .message(message))
       return true

@@ -35,6 +35,10 @@ public final class LinkedPair {
     public var clientKeepalive = ClientKeepalive()
     /// How long the connection lives at the server, and how often the client may ping.
     public var serverLife = ServerConnectionLife()
+    /// What the client reads.
+    public var clientAccepts = CompressionAlgorithms.all
+    /// How the server compresses, and what it reads.
+    public var serverCompression = CompressionOptions()
     /// The way from the client to the server.
     public var toServer = LinkConditions()
     /// The way from the server to the client.
@@ -113,6 +117,7 @@ public final class LinkedPair {
       http2Limits: configuration.clientHTTP2,
       limits: configuration.client,
       keepalive: configuration.clientKeepalive,
+      accepting: configuration.clientAccepts,
       now: self.clock.now
     )
     self.server = ServerConnection(
@@ -121,6 +126,7 @@ public final class LinkedPair {
       http2Limits: configuration.serverHTTP2,
       limits: configuration.server,
       life: configuration.serverLife,
+      compression: configuration.serverCompression,
       time: self.clock.timeSource,
       now: self.clock.now
     )

@@ -114,6 +114,7 @@ final class Dial {
       http2Limits: configuration.http2,
       limits: configuration.limits,
       keepalive: pace,
+      accepting: configuration.compression.accepted,
       now: .now()
     )
     let handler = ClientChannelHandler(

@@ -19,6 +19,7 @@ public final class Client: CallInvoker, Sendable {
   private let server: KnownPeer
   private let watch = ConnectivityWatch()
   private let limits: WireLimits
+  private let compression: CompressionOptions
   private let isClosed = Flag()
 
   /// Runs tasks on the client's event loop. A caller that prefers it spares each call two thread switches;
@@ -111,6 +112,7 @@ public final class Client: CallInvoker, Sendable {
     // The first use may read the roots of the system, which is nothing for the loop. What fails here fails again there.
     _ = try? configuration.tls.map { try $0.credentials.contexts.context(for: $0.profile) }
     self.limits = configuration.limits
+    self.compression = configuration.compression
     self.executor = EventLoopExecutor(eventLoop)
     let endpoints = EndpointSet(
       resolver: resolver,
@@ -176,7 +178,13 @@ public final class Client: CallInvoker, Sendable {
   ///
   /// Closing remains this client's part.
   public func intercepted(by interceptors: [any Interceptor]) -> InterceptedInvoker {
-    InterceptedInvoker(self, interceptors: interceptors, peer: self.peer, time: .system)
+    InterceptedInvoker(
+      self,
+      interceptors: interceptors,
+      peer: self.peer,
+      time: .system,
+      compression: self.compression.algorithm
+    )
   }
 
   /// The same client with policies around its calls:
@@ -201,9 +209,14 @@ public final class Client: CallInvoker, Sendable {
     _ options: CallOptions
   ) async throws(RPCError) -> Response<ByteBuffer> {
     let receiver = UnaryReceiver()
+    let compression = self.compression(options)
+    // First, because the call's time begins with it.
+    let request = self.request(method, options, compression)
+    let compressed = self.compressed(message, compression, options)
     let call = ClientCall(
-      request: self.request(method, options),
-      onlyMessage: message,
+      request: request,
+      onlyMessage: compressed ?? message,
+      isCompressed: compressed != nil,
       waitForReady: options.waitForReady,
       receiver: receiver
     )
@@ -223,12 +236,19 @@ public final class Client: CallInvoker, Sendable {
     _ options: CallOptions,
     onlyRequest: ByteBuffer?
   ) -> any ClientStream {
-    let request = self.request(method, options)
+    let compression = self.compression(options)
+    let request = self.request(method, options, compression)
+    let compressed = onlyRequest.flatMap { self.compressed($0, compression, options) }
     let link = ClientStreamCall.Link(self, self.core, self.eventLoop)
-    let stream = ClientStreamCall(link: link, maxMessageBytes: request.maxResponseBytes)
+    let stream = ClientStreamCall(
+      link: link,
+      maxMessageBytes: request.maxResponseBytes,
+      compression: compression
+    )
     let call = ClientCall(
       request: request,
-      onlyMessage: onlyRequest,
+      onlyMessage: compressed ?? onlyRequest,
+      isCompressed: compressed != nil,
       waitForReady: options.waitForReady,
       receiver: stream
     )
@@ -237,13 +257,33 @@ public final class Client: CallInvoker, Sendable {
     return stream
   }
 
-  private func request(_ method: MethodDescriptor, _ options: CallOptions) -> ClientRequest {
+  private func compression(_ options: CallOptions) -> MessageCompression {
+    MessageCompression(requests: options.compression, self.compression, self.limits)
+  }
+
+  /// The one request of a call, compressed on the caller's thread, and once for all attempts; nil if it is sent as it is.
+  private func compressed(
+    _ message: ByteBuffer,
+    _ compression: MessageCompression,
+    _ options: CallOptions
+  ) -> ByteBuffer? {
+    guard compression.algorithm != .identity else { return nil }
+    guard let kept = options.keptCompression else { return compression.compressed(message) }
+    return kept.compressed(message) { compression.compressed($0) }
+  }
+
+  private func request(
+    _ method: MethodDescriptor,
+    _ options: CallOptions,
+    _ compression: MessageCompression
+  ) -> ClientRequest {
     let own = options.timeout.map { MonotonicInstant.now().advanced(by: $0) }
     return ClientRequest(
       method: method,
       metadata: options.metadata,
       deadline: .earliest(.earliest(own, options.deadline), CallContext.current?.deadline),
-      maxResponseBytes: options.maxResponseBytes ?? self.limits.maxReceiveMessageBytes
+      maxResponseBytes: options.maxResponseBytes ?? self.limits.maxReceiveMessageBytes,
+      compression: compression.algorithm
     )
   }
 

@@ -6,7 +6,7 @@ import NIOCore
 /// What is told how a call goes, on the client's event loop.
 protocol ClientCallReceiver: AnyObject, Sendable {
   func answered(_ response: Response<ByteBuffer>)
-  func received(metadata: Metadata)
+  func received(metadata: Metadata, encoding: CompressionAlgorithm)
   func received(bytes: ByteBuffer)
   func finished(trailing: Metadata)
   func failed(_ error: RPCError)
@@ -32,6 +32,8 @@ final class ClientCall: @unchecked Sendable {
 
   let request: ClientRequest
   let onlyMessage: ByteBuffer?
+  /// Whether that message is compressed, as the request says.
+  let isCompressed: Bool
   let waitForReady: Bool
   let receiver: any ClientCallReceiver
 
@@ -43,11 +45,13 @@ final class ClientCall: @unchecked Sendable {
   init(
     request: ClientRequest,
     onlyMessage: ByteBuffer?,
+    isCompressed: Bool = false,
     waitForReady: Bool,
     receiver: any ClientCallReceiver
   ) {
     self.request = request
     self.onlyMessage = onlyMessage
+    self.isCompressed = isCompressed
     self.waitForReady = waitForReady
     self.receiver = receiver
   }
@@ -72,7 +76,7 @@ final class UnaryReceiver: ClientCallReceiver, @unchecked Sendable {
   }
 
   // A unary call has its answer in one piece.
-  func received(metadata: Metadata) {}
+  func received(metadata: Metadata, encoding: CompressionAlgorithm) {}
   func received(bytes: ByteBuffer) {}
   func finished(trailing: Metadata) {}
   func opened() {}

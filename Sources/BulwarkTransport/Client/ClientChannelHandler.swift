@@ -69,9 +69,13 @@ final class ClientChannelHandler: ChannelInboundHandler {
   ///
   /// - Returns: its stream, or nil if there is no room after all.
   func start(_ call: ClientCall) throws(RPCError) -> HTTP2StreamID? {
-    guard
-      let stream = try self.connection.start(call.request, onlyMessage: call.onlyMessage, now: .now())
-    else { return nil }
+    let started = try self.connection.start(
+      call.request,
+      onlyMessage: call.onlyMessage,
+      isCompressed: call.isCompressed,
+      now: .now()
+    )
+    guard let stream = started else { return nil }
     self.calls[stream] = call
     return stream
   }
@@ -101,7 +105,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
     let (waiting, isFinished) = messages.take()
     do throws(RPCError) {
       for message in waiting {
-        try self.connection.sendMessage(stream, message)
+        try self.connection.sendMessage(stream, message.bytes, isCompressed: message.isCompressed)
       }
       if isFinished {
         self.connection.finishRequests(stream)
@@ -209,8 +213,8 @@ final class ClientChannelHandler: ChannelInboundHandler {
         guard let call = self.calls.removeValue(forKey: stream) else { continue }
         self.owner?.callEnded(call, nil)
         call.receiver.answered(response)
-      case .responseMetadata(let stream, let metadata):
-        self.calls[stream]?.receiver.received(metadata: metadata)
+      case .responseMetadata(let stream, let metadata, let encoding):
+        self.calls[stream]?.receiver.received(metadata: metadata, encoding: encoding)
       case .responseBytes(let stream, let bytes):
         if let call = self.calls[stream] {
           call.receiver.received(bytes: bytes)

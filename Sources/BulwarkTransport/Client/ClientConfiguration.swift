@@ -13,6 +13,9 @@ public struct ClientConfiguration: Sendable {
   /// The bounds of its connection's gRPC layer; the receive limit is the default of every call.
   public var limits = WireLimits()
 
+  /// What requests are compressed with unless a call says otherwise, and what responses may be compressed with.
+  public var compression = CompressionOptions()
+
   /// The delays between attempts to connect.
   public var backoff = ConnectionBackoff()
 

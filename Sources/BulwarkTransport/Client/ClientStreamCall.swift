@@ -60,13 +60,13 @@ final class ClientStreamCall: ClientStream {
     }
   }
 
-  init(link: Link, maxMessageBytes: Int) {
+  init(link: Link, maxMessageBytes: Int, compression: MessageCompression) {
     self.link = link
     self.inbound = InboundMessages(maxMessageBytes: maxMessageBytes) { bytes in
       link.onLoop { $0.consumed($1, bytes: bytes) }
     }
     let drain = DrainTarget()
-    self.outbound = OutboundMessages {
+    self.outbound = OutboundMessages(compression: .fixed(compression)) {
       link.onLoop { core, call in
         if let messages = drain.messages { core.send(call, from: messages) }
       }
@@ -94,6 +94,17 @@ final class ClientStreamCall: ClientStream {
       throw error
     }
   }
+
+  func write(_ message: ByteBuffer, compressed: Bool) async throws(RPCError) {
+    do throws(RPCError) {
+      try await self.outbound.write(message, compressed: compressed)
+    } catch {
+      if error == .cancelledByCaller { self.cancel() }
+      throw error
+    }
+  }
+
+  var latestCompression: CompressionAlgorithm { self.inbound.latestCompression }
 
   func finishRequests() {
     self.outbound.finish()
@@ -139,7 +150,8 @@ extension ClientStreamCall: ClientCallReceiver {
     self.outbound.setBackedUp(isBackedUp)
   }
 
-  func received(metadata: Metadata) {
+  func received(metadata: Metadata, encoding: CompressionAlgorithm) {
+    if encoding != .identity { self.inbound.setEncoding(encoding) }
     self.metadata.complete(.success(metadata))
   }
 

@@ -32,16 +32,21 @@ extension ServerChannelHandler {
         let response = try await CallContext.$current.withValue(call.context) {
           try await handler(message, call.context)
         }
-        completion.unary(.success(response))
+        let compressed = completion.compression(of: call.context).compressed(response)
+        completion.unary(.success(compressed ?? response), isCompressed: compressed != nil)
       } catch {
-        completion.unary(.failure(RPCError(handlerError: error)))
+        completion.unary(.failure(RPCError(handlerError: error)), isCompressed: false)
       }
     }
   }
 
-  fileprivate func finishUnary(_ stream: HTTP2StreamID, _ result: Result<ByteBuffer, RPCError>) {
+  fileprivate func finishUnary(
+    _ stream: HTTP2StreamID,
+    _ result: Result<ByteBuffer, RPCError>,
+    isCompressed: Bool
+  ) {
     switch result {
-    case .success(let message): self.connection.respond(stream, message)
+    case .success(let message): self.connection.respond(stream, message, isCompressed: isCompressed)
     case .failure(let error): self.connection.fail(stream, error)
     }
     self.handlerReturned(stream)
@@ -52,10 +57,15 @@ extension ServerChannelHandler {
   func startStream(_ call: ServerCall) {
     guard case .stream(let handler) = call.entry.handler else { return }
     let completion = CallCompletion(self, call.id)
-    let requests = InboundMessages(maxMessageBytes: self.connection.maxReceiveMessageBytes) {
+    let requests = InboundMessages(
+      maxMessageBytes: self.connection.maxReceiveMessageBytes,
+      encoding: call.requestEncoding
+    ) {
       completion.credit($0)
     }
-    let responses = OutboundMessages {
+    let responses = OutboundMessages(
+      compression: .negotiated(self.connection.responseCompression, call.context)
+    ) {
       completion.drain()
     }
     let waits = call.mustWait ? self.connection.takeWaits(of: call.id) : []
@@ -88,7 +98,8 @@ extension ServerChannelHandler {
   fileprivate func drainResponses(_ stream: HTTP2StreamID) {
     guard let responses = self.handlers[stream]?.responses else { return }
     for message in responses.take().messages {
-      if let error = self.connection.sendMessage(stream, message) {
+      let error = self.connection.sendMessage(stream, message.bytes, isCompressed: message.isCompressed)
+      if let error {
         responses.fail(error)
         break
       }
@@ -169,10 +180,17 @@ private struct CallCompletion: Sendable {
     handler.eventLoop.execute { handler.connection.hold(permit, for: stream) }
   }
 
-  func unary(_ result: Result<ByteBuffer, RPCError>) {
+  /// How the response is compressed: on the handler's thread, which may not be the loop's.
+  func compression(of context: CallContext) -> MessageCompression {
+    self.handler.connection.responseCompression.settled(by: context)
+  }
+
+  func unary(_ result: Result<ByteBuffer, RPCError>, isCompressed: Bool) {
     let (handler, stream) = (self.handler, self.stream)
-    guard !handler.eventLoop.inEventLoop else { return handler.finishUnary(stream, result) }
-    handler.eventLoop.execute { handler.finishUnary(stream, result) }
+    guard !handler.eventLoop.inEventLoop else {
+      return handler.finishUnary(stream, result, isCompressed: isCompressed)
+    }
+    handler.eventLoop.execute { handler.finishUnary(stream, result, isCompressed: isCompressed) }
   }
 
   func stream(_ error: RPCError?) {

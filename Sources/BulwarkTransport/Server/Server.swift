@@ -204,6 +204,7 @@ public final class Server: Service, Sendable {
       limits: self.configuration.limits,
       life: self.configuration.connectionLife,
       jitter: .random(in: -1...1),
+      compression: self.configuration.compression,
       time: .system,
       now: .now()
     )

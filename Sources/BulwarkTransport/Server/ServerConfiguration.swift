@@ -15,6 +15,9 @@ public struct ServerConfiguration: Sendable {
   /// How long a connection lives, and how often its client may ping.
   public var connectionLife = ServerConnectionLife()
 
+  /// What responses are compressed with unless a call says otherwise, and what requests may be compressed with.
+  public var compression = CompressionOptions()
+
   /// How many connections are held at once; one above it is closed as soon as it was accepted. Default 10,000.
   public var maxConnections = 10_000
 

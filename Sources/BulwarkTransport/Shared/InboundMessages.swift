@@ -11,22 +11,34 @@ final class InboundMessages: MessageSource {
   private struct State: ~Copyable {
     var inbox: StreamInbox
     var credit = 0
-    var waiter: CheckedContinuation<Result<ByteBuffer?, RPCError>, Never>?
+    var latestCompression = CompressionAlgorithm.identity
+    var waiter: CheckedContinuation<Result<InboundMessage?, RPCError>, Never>?
   }
 
   /// How many consumed bytes are collected before the loop is told, unless the consumer has to wait.
   private static let creditBatch = 32 * 1024
 
+  private let maxMessageBytes: Int
   private let state: Mutex<State>
   private let onCredit: @Sendable (Int) -> Void
 
   /// - Parameter onCredit: told, on the consumer's thread, how many bytes the peer may send again.
-  init(maxMessageBytes: Int, onCredit: @escaping @Sendable (Int) -> Void) {
-    self.state = Mutex(State(inbox: StreamInbox(limit: maxMessageBytes)))
+  init(
+    maxMessageBytes: Int,
+    encoding: CompressionAlgorithm = .identity,
+    onCredit: @escaping @Sendable (Int) -> Void
+  ) {
+    self.maxMessageBytes = maxMessageBytes
+    self.state = Mutex(State(inbox: StreamInbox(limit: maxMessageBytes, encoding: encoding)))
     self.onCredit = onCredit
   }
 
   // MARK: - The loop's side
+
+  /// What the messages may be compressed with, if that was not known from the start. Before any bytes.
+  func setEncoding(_ encoding: CompressionAlgorithm) {
+    self.state.withLock { $0.inbox.encoding = encoding }
+  }
 
   func received(_ bytes: ByteBuffer) {
     self.update { $0.received(bytes) }
@@ -69,7 +81,7 @@ final class InboundMessages: MessageSource {
       if credit > 0 {
         self.onCredit(credit)
       }
-      return try result.get()
+      return try self.decompressed(result)
     case .wait(let credit):
       if credit > 0 {
         self.onCredit(credit)
@@ -82,11 +94,26 @@ final class InboundMessages: MessageSource {
     } onCancel: {
       self.cancelWaiter()
     }
-    return try result.get()
+    return try self.decompressed(result)
   }
 
-  private func wait(_ continuation: CheckedContinuation<Result<ByteBuffer?, RPCError>, Never>) {
-    let (result, credit) = self.state.withLock { state -> (Result<ByteBuffer?, RPCError>?, Int) in
+  /// What the latest message was compressed with.
+  var latestCompression: CompressionAlgorithm { self.state.withLock { $0.latestCompression } }
+
+  /// The message itself: undone on the consumer's thread and outside the lock, which the loop must not wait for.
+  private func decompressed(_ result: Result<InboundMessage?, RPCError>) throws(RPCError) -> ByteBuffer? {
+    guard let message = try result.get() else { return nil }
+    guard message.encoding != .identity else { return message.bytes }
+    do throws(RPCError) {
+      return try message.encoding.decompressed(message.bytes, limit: self.maxMessageBytes)
+    } catch {
+      self.fail(error)
+      throw error
+    }
+  }
+
+  private func wait(_ continuation: CheckedContinuation<Result<InboundMessage?, RPCError>, Never>) {
+    let (result, credit) = self.state.withLock { state -> (Result<InboundMessage?, RPCError>?, Int) in
       guard state.waiter == nil else { return (.failure(.twoConsumers), 0) }
       guard !Task.isCancelled else { return (.failure(.cancelledByCaller), 0) }
       switch Self.take(&state) {
@@ -111,13 +138,13 @@ final class InboundMessages: MessageSource {
   }
 
   private enum Taken {
-    case settled(Result<ByteBuffer?, RPCError>, _ credit: Int)
+    case settled(Result<InboundMessage?, RPCError>, _ credit: Int)
     case wait(credit: Int)
   }
 
   private struct Resumption {
-    let waiter: CheckedContinuation<Result<ByteBuffer?, RPCError>, Never>
-    let result: Result<ByteBuffer?, RPCError>
+    let waiter: CheckedContinuation<Result<InboundMessage?, RPCError>, Never>
+    let result: Result<InboundMessage?, RPCError>
 
     func resume() {
       self.waiter.resume(returning: self.result)
@@ -126,7 +153,9 @@ final class InboundMessages: MessageSource {
 
   private static func take(_ state: inout State) -> Taken {
     switch state.inbox.next() {
-    case .message(let message, let credit):
+    case .message(let bytes, let encoding, let credit):
+      let message = InboundMessage(bytes: bytes, encoding: encoding)
+      state.latestCompression = encoding
       state.credit += credit
       guard state.credit >= Self.creditBatch else { return .settled(.success(message), 0) }
       return .settled(.success(message), Self.takeCredit(&state))
@@ -144,6 +173,12 @@ final class InboundMessages: MessageSource {
     defer { state.credit = 0 }
     return state.credit
   }
+}
+
+/// A message as it came.
+private struct InboundMessage {
+  let bytes: ByteBuffer
+  let encoding: CompressionAlgorithm
 }
 
 extension RPCError {

@@ -9,7 +9,7 @@ import Synchronization
 /// mark waits for the loop; so a peer that does not read stops the writer, and what is held stays bounded.
 final class OutboundMessages: MessageSink {
   private struct State: ~Copyable {
-    var messages = Deque<ByteBuffer>()
+    var messages = Deque<OutboundMessage>()
     var bytes = 0
     var isFinished = false
     var isDrainScheduled = false
@@ -26,22 +26,38 @@ final class OutboundMessages: MessageSink {
   private static let highWaterMark = 64 * 1024
 
   private let state = Mutex(State())
+  private let compression: OutboundCompression
   private let scheduleDrain: @Sendable () -> Void
 
-  /// - Parameter scheduleDrain: makes the loop call `take`; called on the writer's thread, and once until it does.
-  init(scheduleDrain: @escaping @Sendable () -> Void) {
+  /// - Parameters:
+  ///   - compression: how messages are compressed: on the writer's thread.
+  ///   - scheduleDrain: makes the loop call `take`; called on the writer's thread, and once until it does.
+  init(compression: OutboundCompression = .none, scheduleDrain: @escaping @Sendable () -> Void) {
+    self.compression = compression
     self.scheduleDrain = scheduleDrain
   }
 
   // MARK: - The writer's side
 
   func write(_ message: ByteBuffer) async throws(RPCError) {
+    try self.append(self.compression.applied(to: message, wish: nil))
+    guard self.state.withLock({ $0.mustWait }) else { return }
+    try await self.waitForRoom()
+  }
+
+  func write(_ message: ByteBuffer, compressed: Bool) async throws(RPCError) {
+    try self.append(self.compression.applied(to: message, wish: compressed))
+    guard self.state.withLock({ $0.mustWait }) else { return }
+    try await self.waitForRoom()
+  }
+
+  private func append(_ message: OutboundMessage) throws(RPCError) {
     let (error, needsDrain) = self.state.withLock { state -> (RPCError?, Bool) in
       if let end = state.end { return (end, false) }
       guard !state.isFinished else { return (.writeAfterFinish, false) }
       guard state.waiter == nil else { return (.twoWriters, false) }
       state.messages.append(message)
-      state.bytes += message.readableBytes
+      state.bytes += message.bytes.readableBytes
       defer { state.isDrainScheduled = true }
       return (nil, !state.isDrainScheduled)
     }
@@ -49,7 +65,9 @@ final class OutboundMessages: MessageSink {
     if needsDrain {
       self.scheduleDrain()
     }
-    guard self.state.withLock({ $0.mustWait }) else { return }
+  }
+
+  private func waitForRoom() async throws(RPCError) {
     let failure = await withTaskCancellationHandler {
       await withCheckedContinuation { continuation in
         self.wait(continuation)
@@ -95,9 +113,9 @@ final class OutboundMessages: MessageSink {
   // MARK: - The loop's side
 
   /// Takes all that waits; true if the half ends after it.
-  func take() -> (messages: Deque<ByteBuffer>, isFinished: Bool) {
+  func take() -> (messages: Deque<OutboundMessage>, isFinished: Bool) {
     self.state.withLock { state in
-      var messages = Deque<ByteBuffer>()
+      var messages = Deque<OutboundMessage>()
       swap(&messages, &state.messages)
       state.bytes = 0
       state.isDrainScheduled = false

@@ -10,6 +10,7 @@ public import struct NIOCore.ByteBuffer
 public final class ClientConnection {
   private let session: HTTP2ClientSession
   private let limits: WireLimits
+  private let acceptedEncodings: CompressionAlgorithms
   private var headers: RequestFields
   private var streams = StreamTable<ClientStream>()
   private var outputs = Deque<ClientOutput>()
@@ -29,6 +30,7 @@ public final class ClientConnection {
   ///   - authority: the `:authority` of every request.
   ///   - userAgent: the `user-agent` of every request.
   ///   - isSecure: whether the connection is over TLS; then the `:scheme` of every request is `https`.
+  ///   - acceptedEncodings: what responses may be compressed with.
   public init(
     authority: String,
     userAgent: String,
@@ -36,14 +38,17 @@ public final class ClientConnection {
     http2Limits: HTTP2Limits = HTTP2Limits(),
     limits: WireLimits = WireLimits(),
     keepalive: ClientKeepalive = ClientKeepalive(),
+    accepting acceptedEncodings: CompressionAlgorithms = CompressionOptions().accepted,
     now: MonotonicInstant
   ) {
     self.session = HTTP2ClientSession(limits: http2Limits, now: now.nanoseconds)
     self.limits = limits
+    self.acceptedEncodings = acceptedEncodings
     self.headers = RequestFields(
       scheme: isSecure ? "https" : "http",
       authority: authority,
-      userAgent: userAgent
+      userAgent: userAgent,
+      accepted: acceptedEncodings
     )
     self.timers = ConnectionTimers(limits: limits, now: now)
     self.keepalive = KeepaliveMachine(
@@ -139,11 +144,13 @@ public final class ClientConnection {
 
   /// Starts a call: sends its headers and, if it has one, its only message with the end of the requests.
   ///
+  /// - Parameter isCompressed: whether the message was compressed, as the request says.
   /// - Returns: the call's stream; nil if the connection cannot take a call after all.
   /// - Throws: ``RPCError`` if the call cannot be sent on any connection (illegal metadata, message too large).
   public func start(
     _ request: ClientRequest,
     onlyMessage: ByteBuffer?,
+    isCompressed: Bool = false,
     now: MonotonicInstant
   ) throws(RPCError) -> HTTP2StreamID? {
     let fields = try self.headers.fields(for: request, limit: self.limits.maxMetadataBytes, now: now)
@@ -151,6 +158,7 @@ public final class ClientConnection {
     if let onlyMessage {
       prefix = try MessagePrefix.make(
         length: onlyMessage.readableBytes,
+        isCompressed: isCompressed,
         limit: self.limits.maxSendMessageBytes
       )
     }
@@ -177,9 +185,18 @@ public final class ClientConnection {
 
   /// Sends a message of a streaming call.
   ///
+  /// - Parameter isCompressed: whether the message was compressed, as the request says.
   /// - Throws: ``RPCError`` if the message is larger than may be sent; the call goes on.
-  public func sendMessage(_ stream: HTTP2StreamID, _ message: ByteBuffer) throws(RPCError) {
-    let prefix = try MessagePrefix.make(length: message.readableBytes, limit: self.limits.maxSendMessageBytes)
+  public func sendMessage(
+    _ stream: HTTP2StreamID,
+    _ message: ByteBuffer,
+    isCompressed: Bool = false
+  ) throws(RPCError) {
+    let prefix = try MessagePrefix.make(
+      length: message.readableBytes,
+      isCompressed: isCompressed,
+      limit: self.limits.maxSendMessageBytes
+    )
     _ = self.session.sendData(stream, prefix: prefix, message)
   }
 
@@ -245,7 +262,11 @@ public final class ClientConnection {
   ) {
     guard let state = self.streams[stream] else { return }
     let bytes = self.session.fieldBytes
-    let headers = ResponseHeaders(fields.lazy.map { self.session.field($0) }, in: bytes)
+    let headers = ResponseHeaders(
+      fields.lazy.map { self.session.field($0) },
+      in: bytes,
+      accepting: self.acceptedEncodings
+    )
     if endStream {
       self.ended(stream, state.machine.receivedEnd(headers))
       return
@@ -253,8 +274,8 @@ public final class ClientConnection {
     switch state.machine.receivedHeaders(headers) {
     case .keep:
       break
-    case .metadata(let metadata):
-      self.outputs.append(.responseMetadata(stream, metadata))
+    case .metadata(let metadata, let encoding):
+      self.outputs.append(.responseMetadata(stream, metadata, encoding: encoding))
     case .fail(let error):
       self.fail(stream, error)
     }
@@ -293,11 +314,24 @@ public final class ClientConnection {
     switch action {
     case .ignore:
       break
-    case .unary(let response):
+    case .unary(let response) where response.compression == .identity:
       self.outputs.append(.unaryAnswered(stream, response))
+    case .unary(let response):
+      self.decompress(response, of: stream)
     case .stream(let trailing):
       self.outputs.append(.streamFinished(stream, trailing: trailing))
     case .fail(let error):
+      self.outputs.append(.failed(stream, ClientFailure(error: error, isUnprocessed: false)))
+    }
+  }
+
+  private func decompress(_ response: Response<ByteBuffer>, of stream: HTTP2StreamID) {
+    let limit = self.streams[stream]?.machine.maxMessageBytes ?? self.limits.maxReceiveMessageBytes
+    var response = response
+    do throws(RPCError) {
+      response.message = try response.compression.decompressed(response.message, limit: limit)
+      self.outputs.append(.unaryAnswered(stream, response))
+    } catch {
       self.outputs.append(.failed(stream, ClientFailure(error: error, isUnprocessed: false)))
     }
   }

@@ -12,18 +12,22 @@ public struct ClientRequest: Sendable {
   public var deadline: MonotonicInstant?
   /// The largest response message that is taken, in bytes.
   public var maxResponseBytes: Int
+  /// What the requests may be compressed with: `grpc-encoding`.
+  public var compression: CompressionAlgorithm
 
   /// Creates a request.
   public init(
     method: MethodDescriptor,
     metadata: Metadata = [:],
     deadline: MonotonicInstant? = nil,
-    maxResponseBytes: Int = WireLimits().maxReceiveMessageBytes
+    maxResponseBytes: Int = WireLimits().maxReceiveMessageBytes,
+    compression: CompressionAlgorithm = .identity
   ) {
     self.method = method
     self.metadata = metadata
     self.deadline = deadline
     self.maxResponseBytes = maxResponseBytes
+    self.compression = compression
   }
 }
 
@@ -49,8 +53,8 @@ public enum ClientOutput: Sendable {
   case ready
   /// A unary call was answered.
   case unaryAnswered(HTTP2StreamID, Response<ByteBuffer>)
-  /// The initial metadata of a streaming call.
-  case responseMetadata(HTTP2StreamID, Metadata)
+  /// The initial metadata of a streaming call, and what its responses may be compressed with.
+  case responseMetadata(HTTP2StreamID, Metadata, encoding: CompressionAlgorithm)
   /// Bytes of a streaming call's responses; `consumed` says when they were taken.
   case responseBytes(HTTP2StreamID, ByteBuffer)
   /// A streaming call ended with OK.

@@ -17,8 +17,8 @@ struct ClientStreamMachine {
 
   enum OnHeaders: Equatable {
     case keep
-    /// The initial metadata of a streaming call.
-    case metadata(Metadata)
+    /// The initial metadata of a streaming call, and what its responses may be compressed with.
+    case metadata(Metadata, encoding: CompressionAlgorithm = .identity)
     /// The response is not gRPC: end the call and reset its stream.
     case fail(RPCError)
   }
@@ -34,6 +34,7 @@ struct ClientStreamMachine {
   enum OnEnd: Equatable {
     /// The call had ended before.
     case ignore
+    /// The response, whose message is compressed still if it says so.
     case unary(Response<ByteBuffer>)
     case stream(trailing: Metadata)
     case fail(RPCError)
@@ -43,11 +44,15 @@ struct ClientStreamMachine {
   private var state = State.awaitingHeaders
   private var deframer: MessageDeframer
   private var message: ByteBuffer?
+  private var messageEncoding = CompressionAlgorithm.identity
 
   init(isUnary: Bool, maxMessageBytes: Int) {
     self.isUnary = isUnary
     self.deframer = MessageDeframer(limit: maxMessageBytes)
   }
+
+  /// The largest response message that is taken, in bytes.
+  var maxMessageBytes: Int { self.deframer.limit }
 
   var hasEnded: Bool {
     if case .ended = self.state { true } else { false }
@@ -60,7 +65,8 @@ struct ClientStreamMachine {
       return .fail(error)
     }
     self.state = .receiving(metadata: headers.metadata)
-    return self.isUnary ? .keep : .metadata(headers.metadata)
+    self.deframer.encoding = headers.encoding
+    return self.isUnary ? .keep : .metadata(headers.metadata, encoding: headers.encoding)
   }
 
   mutating func received(_ chunk: ByteBuffer) -> OnData {
@@ -77,6 +83,7 @@ struct ClientStreamMachine {
           )
         }
         self.message = next
+        self.messageEncoding = self.deframer.latestEncoding
       }
       return .keep
     } catch {
@@ -126,7 +133,14 @@ struct ClientStreamMachine {
         )
       )
     }
-    return .unary(Response(message: message, metadata: metadata, trailingMetadata: trailing))
+    return .unary(
+      Response(
+        message: message,
+        metadata: metadata,
+        trailingMetadata: trailing,
+        compression: self.messageEncoding
+      )
+    )
   }
 }
 

@@ -12,12 +12,15 @@ struct RequestFields {
   private let scheme: String
   private let authority: String
   private let userAgent: String
+  /// The `grpc-accept-encoding`; nil if nothing but plain messages is read.
+  private let acceptEncoding: String?
   private var templates: [MethodDescriptor: HTTP2FieldList] = [:]
 
-  init(scheme: String, authority: String, userAgent: String) {
+  init(scheme: String, authority: String, userAgent: String, accepted: CompressionAlgorithms = []) {
     self.scheme = scheme
     self.authority = authority
     self.userAgent = userAgent
+    self.acceptEncoding = accepted.isOnlyIdentity ? nil : EncodingHeader.encodeList(accepted)
   }
 
   mutating func fields(
@@ -30,6 +33,9 @@ struct RequestFields {
       let timeout = TimeoutHeader.encode(nanoseconds: now.duration(to: deadline).saturatedNanoseconds)
       // Different in every call: in the HPACK table it would push out what is the same.
       fields.add(name: "grpc-timeout", value: timeout, neverIndex: true)
+    }
+    if request.compression != .identity {
+      fields.add(name: "grpc-encoding", value: request.compression.description)
     }
     guard !request.metadata.isEmpty else { return fields }
     guard request.metadata.byteCount <= limit else {
@@ -52,6 +58,9 @@ struct RequestFields {
     fields.add(name: "te", value: "trailers")
     fields.add(name: "content-type", value: "application/grpc")
     fields.add(name: "user-agent", value: self.userAgent)
+    if let acceptEncoding = self.acceptEncoding {
+      fields.add(name: "grpc-accept-encoding", value: acceptEncoding)
+    }
     if self.templates.count < Self.maxTemplates {
       self.templates[method] = fields
     }

@@ -8,12 +8,22 @@ struct ResponseHeaders {
   private var isGRPC = false
   private var grpcStatus: StatusCode?
   private var grpcMessage = ""
+  /// What the responses may be compressed with.
+  private(set) var encoding = CompressionAlgorithm.identity
   private var unknownEncoding: String?
   private var malformedBinary: String?
 
-  init(_ fields: some Sequence<HTTP2Field>, in bytes: [UInt8]) {
+  /// - Parameter accepted: what the client has offered to read.
+  init(
+    _ fields: some Sequence<HTTP2Field>,
+    in bytes: [UInt8],
+    accepting accepted: CompressionAlgorithms = []
+  ) {
     for field in fields {
       self.read(bytes[field.name], bytes[field.value])
+    }
+    if !accepted.contains(self.encoding) {
+      self.unknownEncoding = self.encoding.description
     }
   }
 
@@ -29,8 +39,12 @@ struct ResponseHeaders {
       )
     case .grpcMessage:
       self.grpcMessage = PercentEncoding.decode(value)
-    case .grpcEncoding where !value.equals("identity"):
-      self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
+    case .grpcEncoding:
+      if let encoding = EncodingHeader.decode(value.trimmingSpace()) {
+        self.encoding = encoding
+      } else {
+        self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
+      }
     case .application:
       _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
     case .applicationBinary:
@@ -39,7 +53,8 @@ struct ResponseHeaders {
       if !isRead, !name.equals("grpc-status-details-bin") {
         self.malformedBinary = String(decoding: name, as: UTF8.self)
       }
-    case .method, .path, .scheme, .authority, .te, .contentLength, .grpcTimeout, .grpcEncoding, .grpcReserved:
+    case .method, .path, .scheme, .authority, .te, .contentLength, .grpcTimeout, .grpcAcceptEncoding,
+      .grpcReserved:
       break
     }
   }

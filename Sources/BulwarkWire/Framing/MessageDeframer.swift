@@ -13,15 +13,21 @@ package struct MessageDeframer {
   /// more memory than this.
   private static let initialReservation = 64 * 1024
 
-  private let limit: Int
+  let limit: Int
+  /// What the stream's `grpc-encoding` says: a message may be compressed with it.
+  package var encoding: CompressionAlgorithm
+  /// What the message that came last, or is coming, is compressed with.
+  package private(set) var latestEncoding = CompressionAlgorithm.identity
   private var prefix: UInt64 = 0
   private var prefixCount = 0
   private var length = 0
   private var partial: ByteBuffer?
 
-  /// Creates a deframer that refuses messages of more than `limit` bytes.
-  package init(limit: Int) {
+  /// Creates a deframer that refuses messages of more than `limit` bytes, compressed ones when they are longer than any
+  /// message of the limit becomes; whoever decompresses them holds them to the limit.
+  package init(limit: Int, encoding: CompressionAlgorithm = .identity) {
     self.limit = limit
+    self.encoding = encoding
   }
 
   /// Whether a message has begun and not ended.
@@ -29,7 +35,8 @@ package struct MessageDeframer {
 
   /// Takes bytes from the chunk until a message is whole or the chunk is empty.
   ///
-  /// A message that lies whole in the chunk is a slice of it, and keeps the chunk's memory alive.
+  /// A message that lies whole in the chunk is a slice of it, and keeps the chunk's memory alive. It is compressed as
+  /// ``latestEncoding`` says.
   ///
   /// - Throws: `.resourceExhausted` if a message declares more than the limit, before anything is reserved for
   ///   it; `.internalError` if it is marked as compressed, which no encoding was agreed for.
@@ -57,7 +64,7 @@ package struct MessageDeframer {
   private mutating func checkPrefix() throws(RPCError) {
     let flag = self.prefix >> 32 & 0xFF
     let declared = Int(self.prefix & 0xFFFF_FFFF)
-    guard flag == 0 else {
+    guard flag == 0 || flag == 1 && self.encoding != .identity else {
       throw RPCError(
         code: .internalError,
         message: flag == 1
@@ -66,13 +73,16 @@ package struct MessageDeframer {
         origin: .transport
       )
     }
-    guard declared <= self.limit else {
+    // What cannot be compressed becomes a little longer: by no more than this, with any encoder of these formats.
+    let growth = flag == 0 ? 0 : self.limit / 1024 + 64
+    guard declared - growth <= self.limit else {
       throw RPCError(
         code: .resourceExhausted,
         message: "a message of \(declared) bytes is larger than the limit of \(self.limit) bytes",
         origin: .transport
       )
     }
+    self.latestEncoding = flag == 0 ? .identity : self.encoding
     self.prefix = 0
     self.length = declared
   }

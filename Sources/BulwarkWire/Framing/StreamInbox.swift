@@ -13,8 +13,8 @@ package import struct NIOCore.ByteBuffer
 /// So a stream holds at most one window and one message.
 package struct StreamInbox {
   package enum OnNext: Equatable {
-    /// A message; the peer may send `credit` more bytes.
-    case message(ByteBuffer, credit: Int)
+    /// A message, and what it is compressed with; the peer may send `credit` more bytes.
+    case message(ByteBuffer, encoding: CompressionAlgorithm = .identity, credit: Int)
     /// No whole message is here; the peer may send `credit` more bytes.
     case wait(credit: Int)
     /// There are no more messages.
@@ -40,8 +40,14 @@ package struct StreamInbox {
   private var uncredited = 0
 
   /// Creates an inbox that refuses messages of more than `limit` bytes.
-  package init(limit: Int) {
-    self.deframer = MessageDeframer(limit: limit)
+  package init(limit: Int, encoding: CompressionAlgorithm = .identity) {
+    self.deframer = MessageDeframer(limit: limit, encoding: encoding)
+  }
+
+  /// What the stream's messages may be compressed with, which a client learns from the response's headers.
+  package var encoding: CompressionAlgorithm {
+    get { self.deframer.encoding }
+    set { self.deframer.encoding = newValue }
   }
 
   /// Bytes have come.
@@ -89,7 +95,8 @@ package struct StreamInbox {
           self.waiting.prepend(chunk)
         }
         if let message {
-          return .message(message, credit: self.takeCredit(upTo: taken))
+          let encoding = self.deframer.latestEncoding
+          return .message(message, encoding: encoding, credit: self.takeCredit(upTo: taken))
         }
       }
     } catch {

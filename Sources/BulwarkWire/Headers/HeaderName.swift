@@ -10,6 +10,7 @@ enum HeaderName {
   case contentLength
   case grpcTimeout
   case grpcEncoding
+  case grpcAcceptEncoding
   case grpcStatus
   case grpcMessage
   /// Any other name that starts with `grpc-`: kept from applications, because the protocol may define it later.
@@ -34,6 +35,7 @@ enum HeaderName {
     case 12 where name.equals("grpc-message"): self = .grpcMessage
     case 13 where name.equals("grpc-encoding"): self = .grpcEncoding
     case 14 where name.equals("content-length"): self = .contentLength
+    case 20 where name.equals("grpc-accept-encoding"): self = .grpcAcceptEncoding
     default: self = Self.other(name)
     }
   }

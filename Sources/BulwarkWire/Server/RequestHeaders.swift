@@ -19,6 +19,10 @@ struct RequestHeaders {
   var metadata = Metadata()
   /// The time that the client gives the call, in nanoseconds.
   var timeout: Int64?
+  /// What the requests may be compressed with.
+  var encoding = CompressionAlgorithm.identity
+  /// What the client reads.
+  var acceptedEncodings: CompressionAlgorithms = []
 
   private var isPost = false
   private var isGRPC = false
@@ -29,7 +33,13 @@ struct RequestHeaders {
   ///
   /// HTTP-level faults come first, then those of gRPC: a peer that does not speak gRPC would not understand a
   /// gRPC status.
-  static func parse(_ fields: some Sequence<HTTP2Field>, in bytes: [UInt8]) -> Result {
+  ///
+  /// - Parameter accepted: what requests may be compressed with.
+  static func parse(
+    _ fields: some Sequence<HTTP2Field>,
+    in bytes: [UInt8],
+    accepting accepted: CompressionAlgorithms
+  ) -> Result {
     var headers = RequestHeaders()
     var fault: RPCError?
     for field in fields {
@@ -42,10 +52,17 @@ struct RequestHeaders {
     if !headers.isPost { return .rejected(.http(status: 405)) }
     if !headers.isGRPC { return .rejected(.http(status: 415)) }
     if let fault { return .rejected(.status(fault)) }
+    if !accepted.contains(headers.encoding) {
+      headers.unknownEncoding = headers.encoding.description
+    }
     if let encoding = headers.unknownEncoding {
+      let list = EncodingHeader.encodeList(accepted)
       return .rejected(
         .unknownEncoding(
-          RPCError(code: .unimplemented, message: "grpc-encoding \"\(encoding)\" is not supported")
+          RPCError(
+            code: .unimplemented,
+            message: "grpc-encoding \"\(encoding)\" is none of those supported: \(list)"
+          )
         )
       )
     }
@@ -85,8 +102,14 @@ struct RequestHeaders {
         )
       }
       self.timeout = timeout
-    case .grpcEncoding where !value.equals("identity"):
-      self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
+    case .grpcEncoding:
+      if let encoding = EncodingHeader.decode(value.trimmingSpace()) {
+        self.encoding = encoding
+      } else {
+        self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
+      }
+    case .grpcAcceptEncoding:
+      EncodingHeader.decodeList(value, into: &self.acceptedEncodings)
     case .application:
       _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
     case .applicationBinary:
@@ -96,8 +119,7 @@ struct RequestHeaders {
           message: "metadata \"\(String(decoding: name, as: UTF8.self))\" is not base64"
         )
       }
-    case .scheme, .authority, .status, .contentLength, .grpcEncoding, .grpcStatus, .grpcMessage,
-      .grpcReserved:
+    case .scheme, .authority, .status, .contentLength, .grpcStatus, .grpcMessage, .grpcReserved:
       break
     }
     return nil

@@ -13,6 +13,9 @@ public struct ServerCall: Sendable {
   /// What the handler is told.
   public let context: CallContext
 
+  /// What its requests may be compressed with.
+  package let requestEncoding: CompressionAlgorithm
+
   /// Whether its task begins with ``ServerConnection/takeWaits(of:)``.
   public let mustWait: Bool
 }

@@ -5,9 +5,11 @@ public import struct NIOCore.ByteBuffer
 // What the holder of a call does to it. Each function is without effect on a call that is over.
 extension ServerConnection {
   /// Answers a unary call.
-  public func respond(_ id: HTTP2StreamID, _ message: ByteBuffer) {
+  ///
+  /// - Parameter isCompressed: whether the message was compressed, with what the call's context has settled on.
+  public func respond(_ id: HTTP2StreamID, _ message: ByteBuffer, isCompressed: Bool = false) {
     guard let stream = self.unansweredStream(id) else { return }
-    if let error = self.sendHeaders(stream) ?? self.sendData(stream, message) {
+    if let error = self.sendHeaders(stream) ?? self.sendData(stream, message, isCompressed) {
       self.fail(stream, error)
     } else {
       self.finish(stream)
@@ -16,10 +18,17 @@ extension ServerConnection {
 
   /// Sends a message of a streaming response; the headers go first if they have not gone.
   ///
+  /// - Parameter isCompressed: whether the message was compressed, with what the call's context has settled on.
   /// - Returns: the error that ends the call if the message cannot be sent.
-  public func sendMessage(_ id: HTTP2StreamID, _ message: ByteBuffer) -> RPCError? {
+  public func sendMessage(
+    _ id: HTTP2StreamID,
+    _ message: ByteBuffer,
+    isCompressed: Bool = false
+  ) -> RPCError? {
     guard let stream = self.unansweredStream(id) else { return nil }
-    guard let error = self.sendHeaders(stream) ?? self.sendData(stream, message) else { return nil }
+    guard let error = self.sendHeaders(stream) ?? self.sendData(stream, message, isCompressed) else {
+      return nil
+    }
     self.fail(stream, error)
     return error
   }
@@ -66,10 +75,21 @@ extension ServerConnection {
   private func sendHeaders(_ stream: ServerStream) -> RPCError? {
     guard !stream.machine.hasSentHeaders else { return nil }
     do throws(RPCError) {
-      let fields = try ResponseFields.headers(
+      var fields = try ResponseFields.headers(
         stream.call.context.initialMetadata,
         limit: self.limits.maxMetadataBytes
       )
+      let encoding = stream.call.context.settleCompression().algorithm
+      if encoding != .identity {
+        fields.add(name: "grpc-encoding", value: encoding.description)
+      }
+      // For clients that compress. Others have no use for it, and most calls are theirs.
+      if encoding != .identity || stream.call.requestEncoding != .identity {
+        fields.add(
+          name: "grpc-accept-encoding",
+          value: EncodingHeader.encodeList(self.compression.accepted)
+        )
+      }
       _ = stream.machine.sendHeaders()
       _ = self.session.sendHeaders(stream.call.id, fields, endStream: false)
       return nil
@@ -78,10 +98,11 @@ extension ServerConnection {
     }
   }
 
-  private func sendData(_ stream: ServerStream, _ message: ByteBuffer) -> RPCError? {
+  private func sendData(_ stream: ServerStream, _ message: ByteBuffer, _ isCompressed: Bool) -> RPCError? {
     do throws(RPCError) {
       let prefix = try MessagePrefix.make(
         length: message.readableBytes,
+        isCompressed: isCompressed,
         limit: self.limits.maxSendMessageBytes
       )
       _ = self.session.sendData(stream.call.id, prefix: prefix, message)

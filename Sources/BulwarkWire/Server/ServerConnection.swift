@@ -11,6 +11,9 @@ public final class ServerConnection {
   let session: HTTP2ServerSession
   let methods: MethodTable
   let limits: WireLimits
+  let compression: CompressionOptions
+  /// How responses are compressed.
+  package let responseCompression: ResponseCompression
   private let peer: Peer
   private let time: TimeSource
 
@@ -41,6 +44,7 @@ public final class ServerConnection {
   /// - Parameters:
   ///   - isSecure: whether the connection is over TLS; then a request for an `http` resource is rejected.
   ///   - jitter: a random number from -1 to 1, for the maximum age.
+  ///   - compression: what responses are compressed with, and what requests may be.
   ///   - time: what the contexts of its calls read for "time remaining"; the connection itself does not.
   public init(
     methods: MethodTable,
@@ -50,6 +54,7 @@ public final class ServerConnection {
     limits: WireLimits = WireLimits(),
     life: ServerConnectionLife = ServerConnectionLife(),
     jitter: Double = 0,
+    compression: CompressionOptions = CompressionOptions(),
     time: TimeSource,
     now: MonotonicInstant
   ) {
@@ -60,6 +65,8 @@ public final class ServerConnection {
     )
     self.methods = methods
     self.limits = limits
+    self.compression = compression
+    self.responseCompression = ResponseCompression(compression, limits)
     self.peer = peer
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
@@ -152,14 +159,15 @@ public final class ServerConnection {
     now: MonotonicInstant
   ) {
     let bytes = self.session.fieldBytes
-    switch RequestHeaders.parse(fields.lazy.map { self.session.field($0) }, in: bytes) {
+    let accepted = self.compression.accepted
+    switch RequestHeaders.parse(fields.lazy.map { self.session.field($0) }, in: bytes, accepting: accepted) {
     case .rejected(.http(let status)):
       _ = self.session.sendHeaders(stream, ResponseFields.http(status: status), endStream: true)
     case .rejected(.status(let error)):
       self.answer(stream, with: error)
     case .rejected(.unknownEncoding(let error)):
       var fields = ResponseFields.trailersOnly(error, [:], self.limits)
-      fields.add(name: "grpc-accept-encoding", value: "identity")
+      fields.add(name: "grpc-accept-encoding", value: EncodingHeader.encodeList(accepted))
       _ = self.session.sendHeaders(stream, fields, endStream: true)
     case .accepted(let headers):
       guard let entry = self.methods.entry(forPath: headers.path) else {
@@ -208,7 +216,12 @@ public final class ServerConnection {
       id: stream,
       entry: entry,
       context: context,
+      requestEncoding: headers.encoding,
       mustWait: permits?.hasWaits ?? false
+    )
+    context.beginCompression(
+      accepted: headers.acceptedEncodings,
+      responses: self.compression.algorithm
     )
     let state = ServerStream(call, maxMessageBytes: self.limits.maxReceiveMessageBytes, now: now)
     state.permits = permits
@@ -256,16 +269,29 @@ public final class ServerConnection {
       if self.collectingBytes > self.limits.maxCollectingBytes {
         self.reject(state, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
       }
-    case .start(let message):
-      state.permits?.isHandlerRunning = true
-      self.requestIsWhole(state)
-      self.outputs.append(.startUnary(state.call, message: message.detached()))
+    case .start(let message, .identity):
+      self.start(state, message.detached())
+    case .start(let message, let encoding):
+      do throws(RPCError) {
+        let message = try encoding.decompressed(message, limit: self.limits.maxReceiveMessageBytes)
+        state.call.context.noteRequest(compression: encoding)
+        self.start(state, message)
+      } catch {
+        self.session.chargeGlitch(now: now.nanoseconds)
+        self.reject(state, error)
+      }
     case .reject(let error):
       self.session.chargeGlitch(now: now.nanoseconds)
       self.reject(state, error)
     }
     // Collected bytes are bounded by the limits above, and a message larger than the window needs the credit.
     self.session.consume(stream, range.count)
+  }
+
+  private func start(_ state: ServerStream, _ message: ByteBuffer) {
+    state.permits?.isHandlerRunning = true
+    self.requestIsWhole(state)
+    self.outputs.append(.startUnary(state.call, message: message))
   }
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {

@@ -27,7 +27,8 @@ final class ServerStream {
     self.call = call
     self.machine = ServerStreamMachine(
       isUnary: call.context.method.kind == .unary,
-      maxMessageBytes: maxMessageBytes
+      maxMessageBytes: maxMessageBytes,
+      encoding: call.requestEncoding
     )
     self.lastProgress = now
   }

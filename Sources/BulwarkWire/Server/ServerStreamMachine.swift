@@ -22,8 +22,8 @@ struct ServerStreamMachine {
   enum OnData: Equatable {
     /// Nothing to do; the bytes are kept for the message, or dropped because the call was answered.
     case keep
-    /// The unary request is whole: the handler can start.
-    case start(ByteBuffer)
+    /// The unary request is whole, and compressed so: the handler can start.
+    case start(ByteBuffer, encoding: CompressionAlgorithm = .identity)
     /// The bytes belong to the handler's stream.
     case forward
     /// The request is wrong; the call has no handler yet.
@@ -33,10 +33,10 @@ struct ServerStreamMachine {
   private var state: State
   private(set) var hasSentHeaders = false
 
-  init(isUnary: Bool, maxMessageBytes: Int) {
+  init(isUnary: Bool, maxMessageBytes: Int, encoding: CompressionAlgorithm = .identity) {
     self.state =
       isUnary
-      ? .collecting(MessageDeframer(limit: maxMessageBytes), message: nil, bytes: 0)
+      ? .collecting(MessageDeframer(limit: maxMessageBytes, encoding: encoding), message: nil, bytes: 0)
       : .streaming
   }
 
@@ -97,7 +97,7 @@ struct ServerStreamMachine {
         )
       }
       self.state = .running
-      return .start(message)
+      return .start(message, encoding: deframer.latestEncoding)
     case .streaming:
       self.state = endStream ? .running : .streaming
       return .forward

@@ -106,6 +106,22 @@ private final class ListInvoker: CallInvoker {
     #expect(sent.deadline == MonotonicInstant(nanoseconds: 150) && sent.timeout == nil)
   }
 
+  @Test func attemptsOfACallThatCompressesShareWhatTheyMake() async throws {
+    let base = ListInvoker(failures: 2)
+    let invoker = self.invoker(base, [Self.retrying])
+    _ = try await invoker.unary(Self.unary, "hi", options: CallOptions(compression: .gzip))
+    let shared = base.asked.withLock { $0.options.map(\.keptCompression) }
+    #expect(shared.count == 3)
+    #expect(shared[0] != nil && shared.allSatisfy { $0 === shared[0] })
+    #expect(base.asked.withLock { $0.options.allSatisfy { $0.compression == .gzip } })
+  }
+
+  @Test func aCallThatDoesNotCompressKeepsNothingForIt() async throws {
+    let base = ListInvoker(failures: 2)
+    _ = try await self.invoker(base, [Self.retrying]).unary(Self.unary, "hi")
+    #expect(base.asked.withLock { $0.options.allSatisfy { $0.keptCompression == nil } })
+  }
+
   @Test func whatIsInsideRetriesRunsOncePerAttemptWithTheSameBytes() async throws {
     let notes = Notes()
     let base = ListInvoker(failures: 2)

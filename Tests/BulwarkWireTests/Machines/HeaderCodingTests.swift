@@ -102,7 +102,8 @@ import Testing
     arguments: [
       (":path", HeaderName.path), (":method", .method), ("te", .te), ("content-type", .contentType),
       ("grpc-status", .grpcStatus), ("grpc-message", .grpcMessage), ("grpc-timeout", .grpcTimeout),
-      ("grpc-encoding", .grpcEncoding), ("grpc-accept-encoding", .grpcReserved), ("grpc-", .grpcReserved),
+      ("grpc-encoding", .grpcEncoding), ("grpc-accept-encoding", .grpcAcceptEncoding),
+      ("grpc-", .grpcReserved),
       ("grpc-tags-bin", .grpcReserved), ("grpc-status-details-bin", .applicationBinary),
       ("grpc-previous-rpc-attempts", .application), ("grpc-retry-pushback-ms", .application),
       ("x-bin", .applicationBinary), ("-bin", .application), ("bin", .application), ("", .application),

@@ -51,7 +51,7 @@ import Testing
         received += size
         for _ in 0..<Int.random(in: 0...3, using: &generator) {
           switch inbox.next() {
-          case .message(let message, let credit):
+          case .message(let message, _, let credit):
             messages.append(message)
             credited += credit
           case .wait(let credit): credited += credit
@@ -61,7 +61,7 @@ import Testing
         }
       }
       inbox.receivedEnd(nil)
-      while case .message(let message, let credit) = inbox.next() {
+      while case .message(let message, _, let credit) = inbox.next() {
         messages.append(message)
         credited += credit
       }
@@ -134,7 +134,7 @@ import Testing
     }
     // Twenty empty messages, each from five pieces.
     for _ in 0..<20 {
-      guard case .message(let message, credit: 5) = inbox.next() else {
+      guard case .message(let message, _, credit: 5) = inbox.next() else {
         Issue.record("a message is missing")
         return
       }

@@ -76,6 +76,7 @@ import Testing
       block.fields == [
         ":method": ["POST"], ":scheme": ["http"], ":path": [method.path], ":authority": ["server.test"],
         "te": ["trailers"], "content-type": ["application/grpc"], "user-agent": ["test"],
+        "grpc-accept-encoding": ["identity,gzip,deflate"],
       ]
     )
   }

@@ -70,11 +70,11 @@ import Testing
   // Point 14.
   @Test func anUnknownRequestEncodingIsUnimplementedWithTheListOfKnownOnes() throws {
     let client = EngineClient()
-    let stream = try client.request(Sample.unary.path, [("grpc-encoding", "gzip")])
+    let stream = try client.request(Sample.unary.path, [("grpc-encoding", "br")])
     let seen = try client.seen(stream)
     #expect(client.started.isEmpty)
     #expect(seen.grpcStatus == "12")
-    #expect(seen["grpc-accept-encoding"] == "identity")
+    #expect(seen["grpc-accept-encoding"] == "identity,gzip,deflate")
   }
 
   // Point 14.

@@ -21,6 +21,7 @@ final class EngineClient {
   init(
     limits: WireLimits = WireLimits(),
     http2: HTTP2Limits = HTTP2Limits(),
+    compression: CompressionOptions = CompressionOptions(),
     gates: [any AdmissionGate] = [],
     life: ServerConnectionLife = ServerConnectionLife()
   ) {
@@ -32,6 +33,7 @@ final class EngineClient {
       http2Limits: http2,
       limits: limits,
       life: life,
+      compression: compression,
       time: self.clock.timeSource,
       now: self.clock.now
     )

@@ -21,13 +21,15 @@ final class EngineServer {
   init(
     limits: WireLimits = WireLimits(),
     http2: HTTP2Limits = HTTP2Limits(),
-    keepalive: ClientKeepalive = ClientKeepalive()
+    keepalive: ClientKeepalive = ClientKeepalive(),
+    accepting: CompressionAlgorithms = .all
   ) {
     self.client = ClientConnection(
       authority: "server.test",
       userAgent: "test",
       limits: limits,
       keepalive: keepalive,
+      accepting: accepting,
       now: self.clock.now
     )
     self.session = HTTP2ServerSession(limits: http2, now: 0)
