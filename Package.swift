@@ -278,7 +278,7 @@ let package = Package(
     // What other gRPC stacks judge, and are judged by: see Tests/Interop.
     .executableTarget(
       name: "interop-peer",
-      dependencies: ["Bulwark", "BulwarkWire", arguments, lifecycle, signals, logging],
+      dependencies: ["Bulwark", "BulwarkWire", "BulwarkTestKit", arguments, lifecycle, signals, logging],
       path: "Tests/interop-peer",
       swiftSettings: settings
     ),

@@ -23,10 +23,11 @@ public struct HTTP2Limits: Hashable, Sendable {
   /// Payload of a received frame in bytes (SETTINGS_MAX_FRAME_SIZE). Default 16,384, the smallest possible.
   public var maxFrameSize = 16_384
 
-  /// RST_STREAM frames that a client may send at once (CVE-2023-44487). Default 1,000.
+  /// RST_STREAM frames that a client may send at once (CVE-2023-44487). Default 1,000. A stream that ends in order on
+  /// both sides gives one back, so a busy client may cancel half of its calls, at any rate.
   /// Empty: GOAWAY with ENHANCE_YOUR_CALM. A server's resets are not limited: it only ends what we began.
   public var resetBurst = 1_000
-  /// RST_STREAM frames per second that come back. Default 200: calls that meet their deadline are legal resets.
+  /// RST_STREAM frames per second that come back beside these. Default 200: calls that meet their deadline are legal resets.
   public var resetsPerSecond = 200
   /// Faults that a peer may commit at once (CVE-2025-8671): streams it made us reset, refuse or reject, empty
   /// DATA frames, and what the layers above report. Default 1,000. Empty: GOAWAY with ENHANCE_YOUR_CALM.

@@ -197,8 +197,9 @@ extension HTTP2Session {
   /// END_STREAM has gone out. A server whose client still sends tells it to stop, or the stream would stay open
   /// for as long as the client likes.
   private func endSent(_ id: HTTP2StreamID) {
-    guard let stream = self.streams[id], stream.isInbound, !stream.hasReceivedEnd else { return }
-    self.reset(id, .noError, isGlitch: false)
+    guard let stream = self.streams[id], stream.isInbound else { return }
+    guard stream.hasReceivedEnd else { return self.reset(id, .noError, isGlitch: false) }
+    self.floodGuard.streamEnded(now: self.now)
   }
 
   /// A frame could not be sent. Without its headers or trailers a stream would wait for ever.

@@ -53,6 +53,31 @@ import Testing
     #expect(!self.server.isFinished)
   }
 
+  @Test func aClientMayResetAsManyStreamsAsItLetsEnd() {
+    let peer = RawPeer(against: self.server)
+    for number in stride(from: 0, to: 10_000, by: 2) where !self.server.isFinished {
+      let stream = Int32(2 * number + 1)
+      peer.send(.headers(stream, HeaderBlock.request(), flags: [.endHeaders, .endStream]))
+      #expect(self.server.sendHeaders(stream, Sample.response, endStream: true))
+      peer.read()
+      peer.send(self.requestAndReset(number + 1..<number + 2))
+    }
+    #expect(!self.server.isFinished)
+    #expect(self.server.counters.resetsReceived == 5_000)
+  }
+
+  @Test func answersToRequestsThatHaveNotEndedGiveNoResetBack() {
+    let peer = RawPeer(against: self.server)
+    for number in stride(from: 0, to: 2_400, by: 2) where !self.server.isFinished {
+      let stream = Int32(2 * number + 1)
+      peer.send(.headers(stream, HeaderBlock.request()))
+      #expect(self.server.sendHeaders(stream, Sample.response, endStream: true))
+      peer.read()
+      peer.send(self.requestAndReset(number + 1..<number + 2))
+    }
+    self.expectCalmed(peer)
+  }
+
   @Test func everyStreamOfAResetFloodClosesOnce() {
     let peer = RawPeer(against: self.server)
     peer.send(self.requestAndReset(0..<1_200))

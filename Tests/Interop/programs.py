@@ -83,6 +83,10 @@ class Program:
                 return int(line.split()[1]) * 1024
         raise AssertionError(self.describe("has no resident size"))
 
+    def descriptors(self) -> int:
+        """How many descriptors the program has open."""
+        return len(list(pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()))
+
     def wait(self, seconds: float) -> int:
         try:
             code = self.process.wait(seconds)

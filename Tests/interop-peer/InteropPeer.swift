@@ -6,8 +6,8 @@ import ArgumentParser
 struct InteropPeer: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "interop-peer",
-    abstract: "Serves bulwark.interop.Interop, or runs a case against a server of it.",
-    subcommands: [ServerCommand.self, ClientCommand.self]
+    abstract: "Serves bulwark.interop.Interop, runs a case against a server of it, or soaks one.",
+    subcommands: [ServerCommand.self, ClientCommand.self, SoakCommand.self]
   )
 }
 

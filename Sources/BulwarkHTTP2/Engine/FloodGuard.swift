@@ -62,6 +62,11 @@ struct FloodGuard: Sendable {
     return .resets
   }
 
+  /// A stream of the peer has ended in order on both sides.
+  mutating func streamEnded(now: Int64) {
+    self.resets?.restore(1, now: now)
+  }
+
   /// True if an empty DATA frame is a fault, to be charged as a glitch.
   mutating func receivedData(isEmpty: Bool) -> Bool {
     guard isEmpty else {

@@ -20,15 +20,20 @@ struct ServerCommand: AsyncParsableCommand {
 
   @OptionGroup var tls: TLSOptions
 
+  @Flag(help: "Counts the calls, and prints the counts at the end.")
+  var countCalls = false
+
   func run() async throws {
     var configuration = ServerConfiguration()
     configuration.tls = try self.tls.server()
     // Above the 4 MiB that clients take, so that a case can judge the limit of the client alone.
     configuration.limits.maxReceiveMessageBytes = 8 << 20
     configuration.gracefulShutdownTimeout = .seconds(5)
+    let tally = self.countCalls ? CallTally(of: "server") : nil
     let server = Server(
       listening: .tcp(host: self.listen.host, port: self.listen.port),
-      configuration: configuration
+      configuration: configuration,
+      interceptors: tally.map { [$0] } ?? []
     ) {
       InteropService()
       HealthService()
@@ -42,6 +47,7 @@ struct ServerCommand: AsyncParsableCommand {
     async let announced: Void = self.announce(server)
     try await group.run()
     try await announced
+    if let tally { print(tally) }
   }
 
   private func announce(_ server: Server) async throws {
