@@ -25,7 +25,14 @@ public enum LoadBalancingPolicy: Hashable, Sendable {
   }
 
   /// A balancer of the policy, whose options are valid.
-  package func makeBalancer() -> any LoadBalancer {
+  ///
+  /// - Parameter outlierDetection: Around the policy, if it has a rule; valid too.
+  package func makeBalancer(outlierDetection: OutlierDetectionOptions? = nil) -> any LoadBalancer {
+    guard let outlierDetection, outlierDetection.isEnabled else { return self.makeBareBalancer() }
+    return OutlierDetectionMachine(self.makeBareBalancer(), options: outlierDetection)
+  }
+
+  private func makeBareBalancer() -> any LoadBalancer {
     switch self {
     case .pickFirst(let options): PickFirstMachine(options: options)
     case .roundRobin: RoundRobinMachine()

@@ -49,6 +49,30 @@ import Testing
   }
 
   @Test(arguments: policies)
+  func `Nor does a call go to one that outlier detection leaves out`(policy: LoadBalancingPolicy) {
+    let options = OutlierDetectionOptions(
+      interval: .milliseconds(500),
+      baseEjectionTime: .seconds(1),
+      maximumEjectionPercent: 60,
+      failurePercentage: FailurePercentageEjection(threshold: 40, minimumHosts: 1, requestVolume: 1)
+    )
+    var ejections = 0
+    for seed in 0..<100 as Range<UInt64> {
+      var channel = ChannelModel(policy.makeBalancer(outlierDetection: options), seed: seed)
+      for _ in 0..<300 {
+        if channel.generator.oneIn(40) { channel.update(self.list(using: &channel.generator)) }
+        channel.step()
+        guard let id = channel.pick(hash: channel.generator.next()).endpoint else { continue }
+        let ejected = (channel.balancer as? OutlierDetectionMachine)?.ejected ?? []
+        #expect(channel.told[id] == .ready && !ejected.contains(id), "seed \(seed)")
+        channel.end(id.rawValue, successes: 1, failures: id.rawValue.isMultiple(of: 3) ? 1 : 0)
+      }
+      ejections += channel.ejections.count { $0.outcome == .ejected }
+    }
+    #expect(ejections > 50)
+  }
+
+  @Test(arguments: policies)
   func `However it came to be where it is, calls go through once connections succeed`(
     policy: LoadBalancingPolicy
   ) {

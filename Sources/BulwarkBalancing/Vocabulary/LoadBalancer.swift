@@ -78,6 +78,10 @@ package struct BalancerActions: Hashable, Sendable {
   package var resolve = false
   /// What a pick gives has changed: let the calls that wait try again.
   package var repick = false
+  /// What outlier detection has found, for the log.
+  package var ejections: [Ejection] = []
+  /// The endpoints that outlier detection left out, and that get calls again.
+  package var readmissions: [EndpointID] = []
 
   /// Whether there is nothing to do.
   package var isEmpty: Bool {
@@ -94,6 +98,15 @@ package struct BalancerActions: Hashable, Sendable {
     self.disconnect = disconnect
     self.resolve = resolve
     self.repick = repick
+  }
+
+  mutating func add(_ more: BalancerActions) {
+    self.connect += more.connect
+    self.disconnect += more.disconnect
+    self.resolve = self.resolve || more.resolve
+    self.repick = self.repick || more.repick
+    self.ejections += more.ejections
+    self.readmissions += more.readmissions
   }
 }
 

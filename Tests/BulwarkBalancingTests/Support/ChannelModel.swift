@@ -31,6 +31,8 @@ struct ChannelModel {
   var connected: [EndpointID] = []
   private(set) var resolutions = 0
   private(set) var repicks = 0
+  private(set) var ejections: [Ejection] = []
+  private(set) var readmissions: [EndpointID] = []
 
   init(_ balancer: any LoadBalancer, seed: UInt64 = 1) {
     self.balancer = balancer
@@ -69,6 +71,8 @@ struct ChannelModel {
     }
     if actions.resolve { self.resolutions += 1 }
     if actions.repick { self.repicks += 1 }
+    self.ejections += actions.ejections
+    self.readmissions += actions.readmissions
   }
 
   /// The connection comes to another state, which will be reported.
