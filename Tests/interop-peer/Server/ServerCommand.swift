@@ -20,9 +20,12 @@ struct ServerCommand: AsyncParsableCommand {
 
   @OptionGroup var tls: TLSOptions
 
+  @OptionGroup var life: ServerLifeOptions
+
   func run() async throws {
     var configuration = ServerConfiguration()
     configuration.tls = try self.tls.server()
+    configuration.connectionLife = self.life.life
     // Above the 4 MiB that clients take, so that a case can judge the limit of the client alone.
     configuration.limits.maxReceiveMessageBytes = 8 << 20
     configuration.gracefulShutdownTimeout = .seconds(5)
