@@ -44,3 +44,20 @@ public struct HTTP2ErrorCode: RawRepresentable, Hashable, Sendable {
   /// HTTP_1_1_REQUIRED: the peer wants HTTP/1.1.
   public static let http11Required = HTTP2ErrorCode(rawValue: 0xd)
 }
+
+extension HTTP2ErrorCode: CustomStringConvertible {
+  /// The standard's name, or the number in hexadecimal.
+  public var description: String {
+    let names = [
+      "NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT",
+      "STREAM_CLOSED",
+      "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR",
+      "ENHANCE_YOUR_CALM",
+      "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED",
+    ]
+    guard let index = Int(exactly: self.rawValue), names.indices.contains(index) else {
+      return "0x" + String(self.rawValue, radix: 16)
+    }
+    return names[index]
+  }
+}

@@ -163,6 +163,14 @@ import Testing
     #expect(link.clientSees.streams[ids[1]]?.closed == [.init(code: .refusedStream, by: .connection)])
   }
 
+  @Test func aCodeIsCalledWhatTheStandardCallsIt() {
+    #expect(HTTP2ErrorCode.noError.description == "NO_ERROR")
+    #expect(HTTP2ErrorCode.enhanceYourCalm.description == "ENHANCE_YOUR_CALM")
+    #expect(HTTP2ErrorCode.http11Required.description == "HTTP_1_1_REQUIRED")
+    #expect(HTTP2ErrorCode(rawValue: 14).description == "0xe")
+    #expect(HTTP2ErrorCode(rawValue: .max).description == "0xffffffff")
+  }
+
   @Test func aPingIsReportedWhereItComesAndWhereItComesBack() {
     let link = LinkedSessions()
     link.client.ping(7)

@@ -65,6 +65,9 @@ class Peer:
     def answered(self, connection: "Connection", stream: int) -> None:
         connection.h2.send_headers(stream, TRAILERS, end_stream=True)
 
+    def pinged(self, connection: "Connection") -> None:
+        pass
+
 
 class Connection:
     def __init__(self, accepted: socket.socket, peer: Peer):
@@ -111,6 +114,8 @@ class Connection:
             self.peer.requested(self, event.stream_id)
         elif isinstance(event, h2.events.PingAckReceived):
             self.ping_acks += 1
+        elif isinstance(event, h2.events.PingReceived):
+            self.peer.pinged(self)
 
     def respond(self, stream: int, body: bytes) -> None:
         self.h2.send_headers(stream, HEADERS)

@@ -25,6 +25,8 @@ final class EndpointSet: SubchannelOwner {
     case wait
     /// Unless the call waits for a connection.
     case fail(RPCError)
+    /// Whatever the call waits for: it can go nowhere, ever.
+    case refuse(RPCError)
   }
 
   weak var owner: (any EndpointSetOwner)?
@@ -35,12 +37,15 @@ final class EndpointSet: SubchannelOwner {
   private let watch: ConnectivityWatch
   private let eventLoop: any EventLoop
   private let keepalive: KeepalivePace
+  private let policy: BalancingTerms
 
   private var balancer: any LoadBalancer
   private var resolution: Resolution?
   private var subchannels: [EndpointID: Subchannel] = [:]
   private var identifiers: [Endpoint: EndpointID] = [:]
   private var nextIdentifier: UInt32 = 0
+  /// Of the endpoints that are connected, where health is asked for.
+  private var healthWatches: [EndpointID: HealthWatch] = [:]
   /// Endpoints that are not listed any more, while their calls end.
   private var leaving: [Subchannel] = []
   private var timer: DeadlineTimer?
@@ -62,7 +67,8 @@ final class EndpointSet: SubchannelOwner {
     self.watch = watch
     self.eventLoop = eventLoop
     self.keepalive = KeepalivePace(configuration.keepalive)
-    self.balancer = configuration.loadBalancing.makeBalancer()
+    self.policy = BalancingTerms(configuration)
+    self.balancer = self.policy.makeBalancer()
     self.random = SplitMix64(seed: .random(in: 0 ... .max))
   }
 
@@ -70,7 +76,13 @@ final class EndpointSet: SubchannelOwner {
 
   /// Where does this call go? ``connect()`` follows, once the call is there.
   func pick(_ call: ClientCall) -> Pick {
-    let pick = self.balancer.pick(PickContext(now: .now(), random: self.random.next()))
+    if let problem = self.policy.problem { return .refuse(problem) }
+    let context = PickContext(
+      now: .now(),
+      random: self.random.next(),
+      hash: self.policy.hash(of: call.request)
+    )
+    let pick = self.balancer.pick(context)
     if !pick.actions.isEmpty { self.pending = pick.actions }
     switch pick.decision {
     case .endpoint(let id):
@@ -84,11 +96,37 @@ final class EndpointSet: SubchannelOwner {
 
   /// A call has been picked for, or would like to be: does what that takes.
   func connect() {
-    guard !self.isClosed else { return }
+    guard !self.isClosed, self.policy.problem == nil else { return }
     guard self.resolution != nil else { return self.beginResolution() }
     if let actions = self.pending.take() {
       self.perform(actions)
     }
+  }
+
+  /// The call goes to the endpoint that was picked; `ended` or `moved` follows.
+  func began(_ call: ClientCall, at subchannel: Subchannel) {
+    guard self.policy.learnsFromCalls else { return }
+    let now = MonotonicInstant.now()
+    call.pick = (subchannel.id, now)
+    self.balancer.callStarted(subchannel.id, now: now)
+  }
+
+  /// The call is over.
+  func ended(_ call: ClientCall, _ error: RPCError?) {
+    guard let pick = call.pick.take() else { return }
+    let now = MonotonicInstant.now()
+    let latency = pick.at.duration(to: now).saturatedNanoseconds
+    self.balancer.callEnded(
+      pick.endpoint,
+      CallReport(ending: error, after: latency, load: call.load),
+      now: now
+    )
+  }
+
+  /// The call goes on, and elsewhere.
+  func moved(_ call: ClientCall) {
+    guard let pick = call.pick.take() else { return }
+    self.balancer.callEnded(pick.endpoint, CallReport(.neutral, latency: 0), now: .now())
   }
 
   /// Connects without a call.
@@ -145,6 +183,7 @@ final class EndpointSet: SubchannelOwner {
   }
 
   private func letGo(_ subchannel: Subchannel) {
+    self.healthWatches.removeValue(forKey: subchannel.id)?.stop()
     subchannel.close()
     if !subchannel.isGone { self.leaving.append(subchannel) }
   }
@@ -167,6 +206,7 @@ final class EndpointSet: SubchannelOwner {
   private func perform(_ actions: BalancerActions) {
     for id in actions.disconnect {
       guard let subchannel = self.subchannels[id] else { continue }
+      self.healthWatches.removeValue(forKey: id)?.stop()
       subchannel.disconnect()
       self.owner?.picksEnded(subchannel)
     }
@@ -201,8 +241,32 @@ final class EndpointSet: SubchannelOwner {
 
   func stateChanged(_ subchannel: Subchannel) {
     guard !self.isClosed, self.subchannels[subchannel.id] === subchannel else { return }
-    let wasReady = self.balancer.state == .ready
     let state = subchannel.state
+    self.healthWatches.removeValue(forKey: subchannel.id)?.stop()
+    if state == .ready, let service = self.configuration.healthCheckedService {
+      self.watchHealth(of: service, at: subchannel)
+    } else {
+      self.report(subchannel, state)
+    }
+  }
+
+  private func watchHealth(of service: String, at subchannel: Subchannel) {
+    let watch = HealthWatch(
+      of: service,
+      at: subchannel,
+      backoff: self.configuration.backoff,
+      on: self.eventLoop
+    ) { [weak self, weak subchannel] watch, health in
+      guard let self, let subchannel, self.healthWatches[subchannel.id] === watch else { return }
+      self.report(subchannel, .healthy(health, of: service, at: subchannel.endpoint))
+    }
+    self.healthWatches[subchannel.id] = watch
+    // Until the server has said that it is, for which calls wait as for a connection.
+    watch.begin()
+  }
+
+  private func report(_ subchannel: Subchannel, _ state: EndpointState) {
+    let wasReady = self.balancer.state == .ready
     let actions = self.balancer.connectivityChanged(subchannel.id, to: state, now: .now())
     if state != .ready { self.owner?.picksEnded(subchannel) }
     self.perform(actions)
@@ -240,7 +304,7 @@ final class EndpointSet: SubchannelOwner {
     self.timer?.stop()
     self.timer = nil
     self.pending = nil
-    self.balancer = self.configuration.loadBalancing.makeBalancer()
+    self.balancer = self.policy.makeBalancer()
     for subchannel in self.subchannels.values {
       self.letGo(subchannel)
     }
@@ -256,6 +320,9 @@ final class EndpointSet: SubchannelOwner {
     self.watch.set(.shutdown)
     self.resolution?.stop()
     self.timer?.stop()
+    for watch in self.healthWatches.values {
+      watch.stop()
+    }
     for subchannel in self.subchannels.values {
       subchannel.close()
     }
@@ -274,5 +341,25 @@ extension BalancedEndpoint {
       hashKey: resolved.hashKey ?? resolved.endpoint.description,
       stake: resolved.stake
     )
+  }
+}
+
+extension EndpointState {
+  fileprivate static func healthy(_ health: HealthWatch.Health, of service: String, at endpoint: Endpoint)
+    -> Self
+  {
+    switch health {
+    case .unknown: return .connecting
+    case .serving: return .ready
+    case .notServing(let reason):
+      let name = service.isEmpty ? "the server" : "the service \(service)"
+      return .transientFailure(
+        RPCError(
+          code: .unavailable,
+          message: "\(endpoint): \(name) is not healthy: \(reason)",
+          origin: .transport
+        )
+      )
+    }
   }
 }

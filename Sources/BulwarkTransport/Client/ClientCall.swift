@@ -1,3 +1,4 @@
+import BulwarkBalancing
 import BulwarkCore
 import BulwarkHTTP2
 import BulwarkWire
@@ -39,6 +40,10 @@ final class ClientCall: @unchecked Sendable {
 
   var state = State.new
   var id: UInt64 = 0
+  /// Whom load balancing has chosen for it, and when, where load balancing learns from calls.
+  var pick: (endpoint: EndpointID, at: MonotonicInstant)?
+  /// What the server said of its load with the call's status, where that is wanted.
+  var load: LoadReport?
   /// Whether the call was sent a second time because a server had not processed it.
   var wasResent = false
 

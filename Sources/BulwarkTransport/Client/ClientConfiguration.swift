@@ -23,6 +23,15 @@ public struct ClientConfiguration: Sendable {
   /// connected.
   public var loadBalancing = LoadBalancingPolicy.pickFirst()
 
+  /// When an endpoint is left out because its calls fail. Default: never.
+  public var outlierDetection = OutlierDetectionOptions()
+
+  /// The service whose health each endpoint is asked for when it is connected, and as long as it is
+  /// (`grpc.health.v1.Health/Watch`, gRFC A17): calls go only where it is SERVING, or where nobody offers the health
+  /// service. The empty name is that of the server as a whole; nil asks for none. Default nil. gRPC's pick_first does not
+  /// ask; here every policy does.
+  public var healthCheckedService: String?
+
   /// When a resolver is asked again. The delays after failures are those of ``backoff``.
   public var resolution = ResolutionOptions()
 

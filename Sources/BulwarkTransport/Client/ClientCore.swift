@@ -57,9 +57,12 @@ final class ClientCore: EndpointSetOwner {
     guard !self.isClosed else { return self.end(call, .clientClosed) }
     switch self.endpoints.pick(call) {
     case .endpoint(let subchannel):
+      self.endpoints.began(call, at: subchannel)
       if subchannel.waiting.count > 0 || !self.open(call, at: subchannel) {
         self.enqueue(call, at: subchannel)
       }
+    case .refuse(let error):
+      self.end(call, error)
     case .fail(let error) where !call.waitForReady:
       self.end(call, error)
     case .wait, .fail:
@@ -127,8 +130,10 @@ final class ClientCore: EndpointSetOwner {
     }
     self.calls[call.id] = nil
     self.deadlines.remove(call.id)
+    let error = error.map { call.hasRunOut ? .deadlineExceeded : $0 }
+    self.endpoints.ended(call, error)
     if let error {
-      call.receiver.failed(call.hasRunOut ? .deadlineExceeded : error)
+      call.receiver.failed(error)
     }
   }
 
@@ -150,6 +155,7 @@ final class ClientCore: EndpointSetOwner {
     if failure.isUnprocessed, !call.hasRunOut, call.onlyMessage != nil, !call.wasResent, !self.isClosed {
       call.wasResent = true
       call.state = .new
+      self.endpoints.moved(call)
       self.route(call)
       return
     }
@@ -212,6 +218,7 @@ final class ClientCore: EndpointSetOwner {
   private func routeAgain(_ call: ClientCall) {
     self.waitingCount -= 1
     call.state = .new
+    self.endpoints.moved(call)
     self.route(call)
   }
 

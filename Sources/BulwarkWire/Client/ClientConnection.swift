@@ -246,8 +246,10 @@ public final class ClientConnection {
       case .streamClosed(let stream, let code, let closer):
         self.streamClosed(stream, code, closer)
       case .goAway(_, let code, let debug):
+        let reason = debug.isEmpty ? "\(code)" : "\(code): \(debug)"
+        if code != .noError { self.lossReason = "the server has ended the connection (\(reason))" }
         if code == .enhanceYourCalm && debug == "too_many_pings" { self.outputs.append(.tooManyPings) }
-        self.outputs.append(.goingAway(reason: debug.isEmpty ? "\(code)" : "\(code): \(debug)"))
+        self.outputs.append(.goingAway(reason: reason))
       case .requestRejected, .pingAcknowledged, .pingReceived:
         break
       }

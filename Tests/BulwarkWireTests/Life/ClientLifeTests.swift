@@ -71,6 +71,16 @@ import Testing
     #expect(server.outputs.compactMap(Self.name).suffix(2) == ["too many pings", "going away"])
   }
 
+  @Test func theCallsThatAComplaintEndsSayWhyTheyFailed() throws {
+    let server = EngineServer()
+    let call = try server.call()
+    server.inject(.goAway(lastStream: .max, code: 0xb, debug: "too_many_pings"))
+    server.client.connectionClosed()
+    server.exchange()
+    let message = "the server has ended the connection (ENHANCE_YOUR_CALM: too_many_pings)"
+    #expect(try server.failure(call).message == message)
+  }
+
   @Test(arguments: [(UInt32(0), "too_many_pings"), (0xb, "calm down"), (0xb, "")])
   func anotherGoAwayIsNoComplaintAboutPings(code: UInt32, debug: String) {
     let server = EngineServer()

@@ -57,7 +57,7 @@ struct InteropCase: Sendable {
   let name: String
   let run: @Sendable (CaseContext) async throws -> Void
 
-  static let all = kinds + metadata + statuses + deadlines + cancellations + sizes + restarts
+  static let all = kinds + metadata + statuses + deadlines + cancellations + sizes + restarts + keepalives
 }
 
 /// Why a case has failed.

@@ -22,6 +22,8 @@ struct ClientCommand: AsyncParsableCommand {
 
   @OptionGroup var tls: TLSOptions
 
+  @OptionGroup var life: ClientLifeOptions
+
   @Option(help: ArgumentHelp("With --tls-ca: the name that the server's certificate has to be for."))
   var tlsName: String?
 
@@ -40,6 +42,7 @@ struct ClientCommand: AsyncParsableCommand {
     }
     var configuration = ClientConfiguration()
     configuration.tls = try self.tls.client(of: self.tlsName)
+    configuration.keepalive = self.life.keepalive
     let client = Client(to: .tcp(host: target.host, port: target.port), configuration: configuration)
     let watchdog = endProgram(after: .seconds(20 + self.seconds), saying: "failed \(name): has not ended")
     do {

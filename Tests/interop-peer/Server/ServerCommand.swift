@@ -23,9 +23,12 @@ struct ServerCommand: AsyncParsableCommand {
   @Flag(help: "Counts the calls, and prints the counts at the end.")
   var countCalls = false
 
+  @OptionGroup var life: ServerLifeOptions
+
   func run() async throws {
     var configuration = ServerConfiguration()
     configuration.tls = try self.tls.server()
+    configuration.connectionLife = self.life.life
     // Above the 4 MiB that clients take, so that a case can judge the limit of the client alone.
     configuration.limits.maxReceiveMessageBytes = 8 << 20
     configuration.gracefulShutdownTimeout = .seconds(5)
