@@ -6,7 +6,7 @@ struct TestCase: Sendable {
   let name: String
   let run: @Sendable (CaseContext) async throws -> Void
 
-  static let all = unary + streaming + compression + endings + statuses + soaks + http2
+  static let all = unary + streaming + compression + endings + statuses + soaks + load + http2
 }
 
 /// What a case works with.
@@ -40,8 +40,10 @@ struct CaseContext: Sendable {
   }
 
   /// Another connection to the same server; who makes it closes it.
-  func newClient() -> Client {
-    Client(to: self.endpoint, configuration: self.configuration)
+  func newClient(_ change: (inout ClientConfiguration) -> Void = { _ in }) -> Client {
+    var configuration = self.configuration
+    change(&configuration)
+    return Client(to: self.endpoint, configuration: configuration)
   }
 }
 

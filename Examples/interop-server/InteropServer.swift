@@ -35,6 +35,12 @@ struct InteropServer: AsyncParsableCommand {
   )
   var useTLS = false
 
+  @Option(
+    name: .customLong("max_concurrent_streams"),
+    help: "How many streams a connection may have; a few for max_concurrent_streams_connection_scaling."
+  )
+  var maxConcurrentStreams: Int?
+
   @Option(name: .customLong("tls_cert_file"), help: "The certificate chain in PEM.")
   var certificate: String?
 
@@ -51,11 +57,15 @@ struct InteropServer: AsyncParsableCommand {
     var configuration = ServerConfiguration()
     configuration.gracefulShutdownTimeout = .seconds(5)
     configuration.tls = try self.tls()
+    if let maxConcurrentStreams { configuration.http2.maxConcurrentStreams = maxConcurrentStreams }
+    let load = LoadReporter()
     let server = Server(
       listening: .tcp(host: self.host, port: Int(self.port)),
       configuration: configuration
     ) {
-      InteropTestService()
+      InteropTestService(load: load)
+      // The case asks for a report every second.
+      LoadReportService(load, minimumInterval: .seconds(1))
     }
     let services = ServiceGroup(
       services: [server],

@@ -3,6 +3,9 @@ import GRPCTesting
 
 /// `grpc.testing.TestService`: does what the request asks for, as gRPC's interop test descriptions have it.
 struct InteropTestService: TestService {
+  /// What the server says of its load outside calls.
+  let load: LoadReporter
+
   func emptyCall(_ request: Empty, context: CallContext) async throws -> Empty {
     context.echoMetadata()
     return Empty()
@@ -12,6 +15,7 @@ struct InteropTestService: TestService {
     context.echoMetadata()
     try request.expectCompressed?.check(context.requestCompression)
     context.compressResponses(with: request.responseCompressed?.value == true ? .gzip : .identity)
+    if let report = request.orcaPerQueryReport { try context.reportLoad(OrcaLoadReport(report)) }
     try request.responseStatus?.raise()
     let payload = try zeros(request.responseSize)
     return .with { $0.payload = payload }
@@ -52,6 +56,7 @@ struct InteropTestService: TestService {
   ) async throws {
     context.echoMetadata()
     for try await request in requests {
+      if let report = request.orcaOobReport { self.load.report = OrcaLoadReport(report) }
       try await request.answer(to: responses, context)
     }
   }
@@ -104,7 +109,12 @@ extension StreamingOutputCallRequest {
       }
       let payload = try zeros(parameters.size)
       let isCompressed = parameters.compressed?.value == true
-      try await responses.write(.with { $0.payload = payload }, compressed: isCompressed)
+      let peer = parameters.fillPeerSocketAddress?.value == true ? context.peer.address : ""
+      let response = StreamingOutputCallResponse.with {
+        $0.payload = payload
+        $0.peerSocketAddress = peer
+      }
+      try await responses.write(response, compressed: isCompressed)
     }
     try self.responseStatus?.raise()
   }

@@ -7,16 +7,25 @@ import signal
 
 import grpc
 
-from stubs import testing, testing_empty, testing_grpc
+from stubs import orca_grpc, orca_report, testing, testing_empty, testing_grpc
 
 INITIAL, TRAILING = "x-grpc-test-echo-initial", "x-grpc-test-echo-trailing-bin"
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 
-async def echo_metadata(context: grpc.aio.ServicerContext) -> None:
+async def echo_metadata(context: grpc.aio.ServicerContext, *further: tuple[str, bytes]) -> None:
     received = context.invocation_metadata() or ()
-    context.set_trailing_metadata([(name, value) for name, value in received if name == TRAILING])
+    context.set_trailing_metadata([(name, value) for name, value in received if name == TRAILING] + list(further))
     await context.send_initial_metadata([(name, value) for name, value in received if name == INITIAL])
+
+
+def load_report(report) -> orca_report.OrcaLoadReport:
+    return orca_report.OrcaLoadReport(
+        cpu_utilization=report.cpu_utilization,
+        mem_utilization=report.memory_utilization,
+        request_cost=report.request_cost,
+        utilization=report.utilization,
+    )
 
 
 def compress_if(asked: bool, context: grpc.aio.ServicerContext) -> None:
@@ -47,7 +56,11 @@ class TestService(testing_grpc.TestServiceServicer):
 
     async def UnaryCall(self, request, context):
         compress_if(request.response_compressed.value, context)
-        await echo_metadata(context)
+        further = []
+        if request.HasField("orca_per_query_report"):
+            report = load_report(request.orca_per_query_report)
+            further.append(("endpoint-load-metrics-bin", report.SerializeToString()))
+        await echo_metadata(context, *further)
         await fail_if_asked(request, context)
         return testing.SimpleResponse(payload=testing.Payload(body=bytes(request.response_size)))
 
@@ -67,13 +80,25 @@ class TestService(testing_grpc.TestServiceServicer):
     async def FullDuplexCall(self, requests, context):
         await echo_metadata(context)
         async for request in requests:
+            if request.HasField("orca_oob_report"):
+                OpenRcaService.report = load_report(request.orca_oob_report)
             async for response in responses_to(request, context):
                 yield response
+
+
+class OpenRcaService(orca_grpc.OpenRcaServiceServicer):
+    report = orca_report.OrcaLoadReport()
+
+    async def StreamCoreMetrics(self, request, context):
+        while True:
+            yield self.report
+            await asyncio.sleep(request.report_interval.ToTimedelta().total_seconds())
 
 
 async def serve(options: argparse.Namespace) -> None:
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
     testing_grpc.add_TestServiceServicer_to_server(TestService(), server)
+    orca_grpc.add_OpenRcaServiceServicer_to_server(OpenRcaService(), server)
     address = f"127.0.0.1:{options.port}"
     if options.use_tls:
         pair = options.tls_key_file.read_bytes(), options.tls_cert_file.read_bytes()

@@ -5,7 +5,7 @@ import time
 
 import grpc
 
-from stubs import testing, testing_empty, testing_grpc
+from stubs import orca, orca_grpc, orca_report, testing, testing_empty, testing_grpc
 
 INITIAL, TRAILING = "x-grpc-test-echo-initial", "x-grpc-test-echo-trailing-bin"
 REQUEST_SIZES = [27182, 8, 1828, 45904]
@@ -216,6 +216,25 @@ def rpc_soak(channel):
         assert time.monotonic() - start < 1
 
 
+def orca_oob(channel):
+    wanted = orca.OrcaLoadReportRequest()
+    wanted.report_interval.FromSeconds(1)
+    received = orca_grpc.OpenRcaServiceStub(channel).StreamCoreMetrics(wanted, timeout=30)
+    requests = Requests()
+    responses = stub(channel).FullDuplexCall(requests, timeout=30)
+    for cpu, memory, util in ((0.8210, 0.5847, 0.30499), (0.29309, 0.2, 0.2039)):
+        report = testing.TestOrcaReport(cpu_utilization=cpu, memory_utilization=memory, utilization={"util": util})
+        asked = testing.StreamingOutputCallRequest(orca_oob_report=report)
+        asked.response_parameters.add(size=1)
+        requests.send(asked)
+        next(responses)
+        expected = orca_report.OrcaLoadReport(cpu_utilization=cpu, mem_utilization=memory, utilization={"util": util})
+        while next(received) != expected:
+            pass
+    requests.close()
+    received.cancel()
+
+
 def stub(channel):
     return testing_grpc.TestServiceStub(channel)
 
@@ -242,5 +261,6 @@ CASES = {
         cancel_after_first_response,
         timeout_on_sleeping_server,
         rpc_soak,
+        orca_oob,
     )
 }

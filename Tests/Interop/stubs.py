@@ -65,6 +65,8 @@ FILES = (
     "grpc/testing/empty.proto",
     "grpc/testing/messages.proto",
     "grpc/testing/test.proto",
+    "xds/data/orca/v3/orca_load_report.proto",
+    "xds/service/orca/v3/orca.proto",
 )
 generate(
     ROOT / "Protos",
@@ -82,3 +84,6 @@ mock_grpc = importlib.import_module("consensus.v1.mock_pb2_grpc")
 testing_empty = importlib.import_module("grpc.testing.empty_pb2")
 testing = importlib.import_module("grpc.testing.messages_pb2")
 testing_grpc = importlib.import_module("grpc.testing.test_pb2_grpc")
+orca_report = importlib.import_module("xds.data.orca.v3.orca_load_report_pb2")
+orca = importlib.import_module("xds.service.orca.v3.orca_pb2")
+orca_grpc = importlib.import_module("xds.service.orca.v3.orca_pb2_grpc")

@@ -12,7 +12,10 @@ from interop_cases import CASES
 from programs import Program, Server, binary
 
 NAME = "interop.test"
-OUR_CASES = [*CASES, "channel_soak"]
+# grpcio has no limit of its own on the streams of a connection, and nothing that makes a second one.
+SCALING_CASE = "max_concurrent_streams_connection_scaling"
+# As a client grpcio keeps the report of a call for its own balancers, and shows it to nobody.
+OUR_CASES = [*CASES, "channel_soak", "orca_per_rpc", SCALING_CASE]
 # Played by http2_peer.py; see test_http2_peers.py.
 HTTP2_CASES = ["goaway", "rst_after_header", "rst_during_data", "rst_after_data", "ping", "max_streams"]
 CASE_SECONDS = 40
@@ -93,7 +96,7 @@ def test_our_client_against_our_server(programs, ours, security, case):
 
 
 @ours_only
-@pytest.mark.parametrize("case", OUR_CASES)
+@pytest.mark.parametrize("case", [case for case in OUR_CASES if case != SCALING_CASE])
 def test_our_client_against_grpcio(programs, grpcio, security, case):
     flags = ["--skip_compression_probe"] if case in PROBING_CASES else []
     run_our_client(programs, grpcio, security, case, *flags)

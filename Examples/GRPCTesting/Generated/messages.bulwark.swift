@@ -241,6 +241,9 @@ public struct ResponseParameters: BulwarkProtobuf.ProtobufMessage {
   /// the response's compression status.
   public var compressed: BoolValue?
 
+  /// Whether the server should tell the address that it sees of the client.
+  public var fillPeerSocketAddress: BoolValue?
+
   /// The fields that came with the message and that its schema does not know.
   public var unknownFields = BulwarkProtobuf.UnknownFields()
 
@@ -279,6 +282,9 @@ public struct StreamingOutputCallRequest: BulwarkProtobuf.ProtobufMessage {
 public struct StreamingOutputCallResponse: BulwarkProtobuf.ProtobufMessage {
   /// Payload to increase response size.
   public var payload: Payload?
+
+  /// The address that the server sees of the client.
+  public var peerSocketAddress: String = ""
 
   /// The fields that came with the message and that its schema does not know.
   public var unknownFields = BulwarkProtobuf.UnknownFields()
@@ -704,10 +710,11 @@ extension StreamingInputCallResponse {
 
 extension ResponseParameters {
   fileprivate static var protobufSchema: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("grpc.testing.ResponseParameters", byteCount: 40, [
+    BulwarkProtobuf.MessageSchema("grpc.testing.ResponseParameters", byteCount: 48, [
       BulwarkProtobuf.FieldSchema(1, "size", .int32, at: 24),
       BulwarkProtobuf.FieldSchema(2, "interval_us", .int32, at: 28),
       BulwarkProtobuf.FieldSchema(3, "compressed", .message(0), at: 32),
+      BulwarkProtobuf.FieldSchema(4, "fill_peer_socket_address", .message(0), at: 40),
     ])
   }
 
@@ -717,6 +724,7 @@ extension ResponseParameters {
     self.size = source.scalar(at: 24)
     self.intervalUs = source.scalar(at: 28)
     try source.message(into: &self.compressed, at: 32)
+    try source.message(into: &self.fillPeerSocketAddress, at: 40)
     self.unknownFields = source.unknownFields
   }
 
@@ -724,6 +732,7 @@ extension ResponseParameters {
     target.scalar(self.size, at: 24)
     target.scalar(self.intervalUs, at: 28)
     target.message(self.compressed, at: 32)
+    target.message(self.fillPeerSocketAddress, at: 40)
     target.unknownFields(self.unknownFields)
   }
 }
@@ -762,8 +771,9 @@ extension StreamingOutputCallRequest {
 
 extension StreamingOutputCallResponse {
   fileprivate static var protobufSchema: BulwarkProtobuf.MessageSchema {
-    BulwarkProtobuf.MessageSchema("grpc.testing.StreamingOutputCallResponse", byteCount: 32, [
+    BulwarkProtobuf.MessageSchema("grpc.testing.StreamingOutputCallResponse", byteCount: 48, [
       BulwarkProtobuf.FieldSchema(1, "payload", .message(1), at: 24),
+      BulwarkProtobuf.FieldSchema(2, "peer_socket_address", .string, at: 32),
     ])
   }
 
@@ -771,11 +781,13 @@ extension StreamingOutputCallResponse {
 
   public mutating func read(from source: BulwarkProtobuf.MessageReader) throws(BulwarkProtobuf.ProtobufDecodingError) {
     try source.message(into: &self.payload, at: 24)
+    self.peerSocketAddress = source.string(at: 32)
     self.unknownFields = source.unknownFields
   }
 
   public func write(to target: BulwarkProtobuf.MessageWriter) {
     target.message(self.payload, at: 24)
+    target.string(self.peerSocketAddress, at: 32)
     target.unknownFields(self.unknownFields)
   }
 }
@@ -1193,26 +1205,28 @@ extension BulwarkCore.ProtoFile {
         \u{1}\n\u{19}StreamingInputCallRequest\u{12}/\n\u{7}payload\u{18}\u{1} \u{1}(\u{b}2\u{15}.grpc.testi\
         ng.PayloadR\u{7}payload\u{12}D\n\u{11}expect_compressed\u{18}\u{2} \u{1}(\u{b}2\u{17}.grpc.testing.B\
         oolValueR\u{10}expectCompressed\"T\n\u{1a}StreamingInputCallResponse\u{12}6\n\u{17}aggregated_payloa\
-        d_size\u{18}\u{1} \u{1}(\u{5}R\u{15}aggregatedPayloadSize\"\u{82}\u{1}\n\u{12}ResponseParameters\u{12}\
+        d_size\u{18}\u{1} \u{1}(\u{5}R\u{15}aggregatedPayloadSize\"\u{d4}\u{1}\n\u{12}ResponseParameters\u{12}\
         \u{12}\n\u{4}size\u{18}\u{1} \u{1}(\u{5}R\u{4}size\u{12}\u{1f}\n\u{b}interval_us\u{18}\u{2} \u{1}(\u{5}\
         R\nintervalUs\u{12}7\n\ncompressed\u{18}\u{3} \u{1}(\u{b}2\u{17}.grpc.testing.BoolValueR\ncompressed\
-        \"\u{e9}\u{2}\n\u{1a}StreamingOutputCallRequest\u{12}>\n\rresponse_type\u{18}\u{1} \u{1}(\u{e}2\u{19}\
-        .grpc.testing.PayloadTypeR\u{c}responseType\u{12}Q\n\u{13}response_parameters\u{18}\u{2} \u{3}(\u{b}\
-        2 .grpc.testing.ResponseParametersR\u{12}responseParameters\u{12}/\n\u{7}payload\u{18}\u{3} \u{1}(\u{b}\
-        2\u{15}.grpc.testing.PayloadR\u{7}payload\u{12}A\n\u{f}response_status\u{18}\u{7} \u{1}(\u{b}2\u{18}\
-        .grpc.testing.EchoStatusR\u{e}responseStatus\u{12}D\n\u{f}orca_oob_report\u{18}\u{8} \u{1}(\u{b}2\u{1c}\
-        .grpc.testing.TestOrcaReportR\rorcaOobReport\"N\n\u{1b}StreamingOutputCallResponse\u{12}/\n\u{7}payl\
-        oad\u{18}\u{1} \u{1}(\u{b}2\u{15}.grpc.testing.PayloadR\u{7}payload\"J\n\u{f}ReconnectParams\u{12}7\n\
-        \u{18}max_reconnect_backoff_ms\u{18}\u{1} \u{1}(\u{5}R\u{15}maxReconnectBackoffMs\"F\n\rReconnectInf\
-        o\u{12}\u{16}\n\u{6}passed\u{18}\u{1} \u{1}(\u{8}R\u{6}passed\u{12}\u{1d}\n\nbackoff_ms\u{18}\u{2} \u{3}\
-        (\u{5}R\tbackoffMs\"V\n\u{18}LoadBalancerStatsRequest\u{12}\u{19}\n\u{8}num_rpcs\u{18}\u{1} \u{1}(\u{5}\
-        R\u{7}numRpcs\u{12}\u{1f}\n\u{b}timeout_sec\u{18}\u{2} \u{1}(\u{5}R\ntimeoutSec\"\u{e2}\u{4}\n\u{19}\
-        LoadBalancerStatsResponse\u{12}Y\n\u{c}rpcs_by_peer\u{18}\u{1} \u{3}(\u{b}27.grpc.testing.LoadBalanc\
-        erStatsResponse.RpcsByPeerEntryR\nrpcsByPeer\u{12}!\n\u{c}num_failures\u{18}\u{2} \u{1}(\u{5}R\u{b}n\
-        umFailures\u{12}_\n\u{e}rpcs_by_method\u{18}\u{3} \u{3}(\u{b}29.grpc.testing.LoadBalancerStatsRespon\
-        se.RpcsByMethodEntryR\u{c}rpcsByMethod\u{1a}\u{b1}\u{1}\n\nRpcsByPeer\u{12}d\n\u{c}rpcs_by_peer\u{18}\
-        \u{1} \u{3}(\u{b}2B.grpc.testing.LoadBalancerStatsResponse.RpcsByPeer.RpcsByPeerEntryR\nrpcsByPeer\u{1a}\
-        =\n\u{f}RpcsByPeerEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1} \u{1}(\tR\u{3}key\u{12}\u{14}\n\u{5}value\u{18}\
+        \u{12}P\n\u{18}fill_peer_socket_address\u{18}\u{4} \u{1}(\u{b}2\u{17}.grpc.testing.BoolValueR\u{15}f\
+        illPeerSocketAddress\"\u{e9}\u{2}\n\u{1a}StreamingOutputCallRequest\u{12}>\n\rresponse_type\u{18}\u{1}\
+         \u{1}(\u{e}2\u{19}.grpc.testing.PayloadTypeR\u{c}responseType\u{12}Q\n\u{13}response_parameters\u{18}\
+        \u{2} \u{3}(\u{b}2 .grpc.testing.ResponseParametersR\u{12}responseParameters\u{12}/\n\u{7}payload\u{18}\
+        \u{3} \u{1}(\u{b}2\u{15}.grpc.testing.PayloadR\u{7}payload\u{12}A\n\u{f}response_status\u{18}\u{7} \u{1}\
+        (\u{b}2\u{18}.grpc.testing.EchoStatusR\u{e}responseStatus\u{12}D\n\u{f}orca_oob_report\u{18}\u{8} \u{1}\
+        (\u{b}2\u{1c}.grpc.testing.TestOrcaReportR\rorcaOobReport\"~\n\u{1b}StreamingOutputCallResponse\u{12}\
+        /\n\u{7}payload\u{18}\u{1} \u{1}(\u{b}2\u{15}.grpc.testing.PayloadR\u{7}payload\u{12}.\n\u{13}peer_s\
+        ocket_address\u{18}\u{2} \u{1}(\tR\u{11}peerSocketAddress\"J\n\u{f}ReconnectParams\u{12}7\n\u{18}max\
+        _reconnect_backoff_ms\u{18}\u{1} \u{1}(\u{5}R\u{15}maxReconnectBackoffMs\"F\n\rReconnectInfo\u{12}\u{16}\
+        \n\u{6}passed\u{18}\u{1} \u{1}(\u{8}R\u{6}passed\u{12}\u{1d}\n\nbackoff_ms\u{18}\u{2} \u{3}(\u{5}R\t\
+        backoffMs\"V\n\u{18}LoadBalancerStatsRequest\u{12}\u{19}\n\u{8}num_rpcs\u{18}\u{1} \u{1}(\u{5}R\u{7}\
+        numRpcs\u{12}\u{1f}\n\u{b}timeout_sec\u{18}\u{2} \u{1}(\u{5}R\ntimeoutSec\"\u{e2}\u{4}\n\u{19}LoadBa\
+        lancerStatsResponse\u{12}Y\n\u{c}rpcs_by_peer\u{18}\u{1} \u{3}(\u{b}27.grpc.testing.LoadBalancerStat\
+        sResponse.RpcsByPeerEntryR\nrpcsByPeer\u{12}!\n\u{c}num_failures\u{18}\u{2} \u{1}(\u{5}R\u{b}numFail\
+        ures\u{12}_\n\u{e}rpcs_by_method\u{18}\u{3} \u{3}(\u{b}29.grpc.testing.LoadBalancerStatsResponse.Rpc\
+        sByMethodEntryR\u{c}rpcsByMethod\u{1a}\u{b1}\u{1}\n\nRpcsByPeer\u{12}d\n\u{c}rpcs_by_peer\u{18}\u{1}\
+         \u{3}(\u{b}2B.grpc.testing.LoadBalancerStatsResponse.RpcsByPeer.RpcsByPeerEntryR\nrpcsByPeer\u{1a}=\
+        \n\u{f}RpcsByPeerEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1} \u{1}(\tR\u{3}key\u{12}\u{14}\n\u{5}value\u{18}\
         \u{2} \u{1}(\u{5}R\u{5}value:\u{2}8\u{1}\u{1a}=\n\u{f}RpcsByPeerEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1}\
          \u{1}(\tR\u{3}key\u{12}\u{14}\n\u{5}value\u{18}\u{2} \u{1}(\u{5}R\u{5}value:\u{2}8\u{1}\u{1a}s\n\u{11}\
         RpcsByMethodEntry\u{12}\u{10}\n\u{3}key\u{18}\u{1} \u{1}(\tR\u{3}key\u{12}H\n\u{5}value\u{18}\u{2} \u{1}\

@@ -108,6 +108,7 @@ final class EndpointSet: SubchannelOwner {
     guard self.policy.learnsFromCalls else { return }
     let now = MonotonicInstant.now()
     call.pick = (subchannel.id, now)
+    call.wantsLoad = self.policy.wantsLoadReports
     self.balancer.callStarted(subchannel.id, now: now)
   }
 

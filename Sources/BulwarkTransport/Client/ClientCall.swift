@@ -42,7 +42,8 @@ final class ClientCall: @unchecked Sendable {
   var id: UInt64 = 0
   /// Whom load balancing has chosen for it, and when, where load balancing learns from calls.
   var pick: (endpoint: EndpointID, at: MonotonicInstant)?
-  /// What the server said of its load with the call's status, where that is wanted.
+  /// Whether what the server says of its load with the call's status is wanted, and what it said.
+  var wantsLoad = false
   var load: LoadReport?
   /// Whether the call was sent a second time because a server had not processed it.
   var wasResent = false
@@ -59,6 +60,12 @@ final class ClientCall: @unchecked Sendable {
     self.isCompressed = isCompressed
     self.waitForReady = waitForReady
     self.receiver = receiver
+  }
+
+  /// Keeps the load that the server's trailing metadata tells of.
+  func noteLoad(in trailing: Metadata) {
+    guard self.wantsLoad, let bytes = trailing[binary: "endpoint-load-metrics-bin"] else { return }
+    self.load = LoadReport(message: bytes)
   }
 
   /// Whether the deadline has passed. Whatever ends the call then, the server's own clock or the loss of a connection,

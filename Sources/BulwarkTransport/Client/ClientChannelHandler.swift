@@ -211,6 +211,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
         self.owner?.connectionReady(self)
       case .unaryAnswered(let stream, let response):
         guard let call = self.calls.removeValue(forKey: stream) else { continue }
+        call.noteLoad(in: response.trailingMetadata)
         self.owner?.callEnded(call, nil)
         call.receiver.answered(response)
       case .responseMetadata(let stream, let metadata, let encoding):
@@ -223,6 +224,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
         }
       case .streamFinished(let stream, let trailing):
         guard let call = self.calls.removeValue(forKey: stream) else { continue }
+        call.noteLoad(in: trailing)
         self.owner?.callEnded(call, nil)
         call.receiver.finished(trailing: trailing)
       case .failed(let stream, let failure):

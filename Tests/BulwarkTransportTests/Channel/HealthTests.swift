@@ -1,6 +1,7 @@
 import BulwarkBalancing
 import BulwarkCore
 import NIOCore
+import Synchronization
 import Testing
 
 @testable import BulwarkTransport
@@ -16,7 +17,7 @@ import Testing
     )
 
     let answer: String
-    let statuses: AsyncStream<UInt8>
+    let health: Health
 
     func register(in registry: inout ServiceRegistry) {
       ByteService.answering(self.answer).register(in: &registry)
@@ -25,9 +26,39 @@ import Testing
         guard request == ByteBuffer(bytes: [0x0A, 3] + Array("app".utf8)) else {
           throw RPCError(code: .invalidArgument, message: "\(request)")
         }
-        for await status in self.statuses {
+        for await status in self.health.statuses() {
           try await responses.write(ByteBuffer(bytes: [0x08, status]))
         }
+      }
+    }
+  }
+
+  /// A status, and those who watch it. Each watcher begins with the status as it is.
+  private final class Health: Sendable {
+    private struct State {
+      var status: UInt8
+      var watchers: [AsyncStream<UInt8>.Continuation] = []
+    }
+
+    private let state: Mutex<State>
+
+    init(_ status: UInt8) {
+      self.state = Mutex(State(status: status))
+    }
+
+    func statuses() -> AsyncStream<UInt8> {
+      let (stream, watcher) = AsyncStream.makeStream(of: UInt8.self)
+      self.state.withLock { state in
+        watcher.yield(state.status)
+        state.watchers.append(watcher)
+      }
+      return stream
+    }
+
+    func set(_ status: UInt8) {
+      self.state.withLock { state in
+        state.status = status
+        for watcher in state.watchers { watcher.yield(status) }
       }
     }
   }
@@ -41,37 +72,29 @@ import Testing
 
   @Test(arguments: [LoadBalancingPolicy.pickFirst(), .roundRobin])
   func callsGoOnlyWhereTheServiceIsHealthy(policy: LoadBalancingPolicy) async throws {
-    let (ill, illness) = AsyncStream.makeStream(of: UInt8.self)
-    let (well, wellness) = AsyncStream.makeStream(of: UInt8.self)
-    illness.yield(2)
-    wellness.yield(1)
-    try await withServer(WatchedService(answer: "ill", statuses: ill)) { _, first in
-      try await withServer(WatchedService(answer: "well", statuses: well)) { _, second async throws in
+    let (ill, well) = (Health(2), Health(1))
+    try await withServer(WatchedService(answer: "ill", health: ill)) { _, first in
+      try await withServer(WatchedService(answer: "well", health: well)) { _, second async throws in
         let client = Client(to: [first, second], configuration: self.configuration(policy))
         for _ in 0..<10 {
           #expect(try await client.echo("") == "well")
         }
         // The healthy one falls ill, the other recovers.
-        wellness.yield(2)
-        illness.yield(1)
+        well.set(2)
+        ill.set(1)
         while try await client.echo("", options: CallOptions(waitForReady: true)) == "well" {}
         #expect(try await client.echo("", options: CallOptions(waitForReady: true)) == "ill")
         await client.close()
-        illness.finish()
-        wellness.finish()
       }
     }
   }
 
   @Test func whereNobodyIsHealthyCallsFailAndSayWhy() async throws {
-    let (ill, illness) = AsyncStream.makeStream(of: UInt8.self)
-    illness.yield(2)
-    try await withServer(WatchedService(answer: "ill", statuses: ill)) { _, endpoint async throws in
+    try await withServer(WatchedService(answer: "ill", health: Health(2))) { _, endpoint async throws in
       let client = Client(to: endpoint, configuration: self.configuration(.roundRobin))
       let error = await #expect(throws: RPCError.self) { try await client.echo("") }
       #expect(error?.message == "\(endpoint): the service app is not healthy: it says notServing")
       await client.close()
-      illness.finish()
     }
   }
 
