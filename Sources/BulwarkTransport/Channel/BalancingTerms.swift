@@ -14,6 +14,9 @@ struct BalancingTerms {
   /// Whether a balancer is to be told of each call; otherwise a call is spared two readings of the clock.
   let learnsFromCalls: Bool
 
+  /// Whether a pick holds for all calls until the balancer is told something.
+  let staysWithItsPick: Bool
+
   /// Whether it is to be told how busy the servers say they are.
   let wantsLoadReports: Bool
 
@@ -40,6 +43,7 @@ struct BalancingTerms {
       self.learnsFromCalls = true
       self.wantsLoadReports = true
     }
+    self.staysWithItsPick = if case .pickFirst = self.policy { !self.learnsFromCalls } else { false }
     self.hashHeader = if case .ringHash(let options) = self.policy { options.requestHashHeader } else { nil }
   }
 

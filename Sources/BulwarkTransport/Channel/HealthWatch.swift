@@ -26,8 +26,9 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
   private let service: String
   private let backoff: ConnectionBackoff
   private let eventLoop: any EventLoop
-  private weak var subchannel: Subchannel?
-  private let onChange: (HealthWatch, Health) -> Void
+  private let subchannel: Subchannel
+  /// Until the watch is over.
+  private var onChange: ((HealthWatch, Health) -> Void)?
 
   private var call: ClientCall?
   private var deframer = MessageDeframer(limit: HealthWatch.maxResponseBytes)
@@ -51,7 +52,7 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
   }
 
   func begin() {
-    guard !self.isOver, let subchannel = self.subchannel else { return }
+    guard !self.isOver else { return }
     self.deframer = MessageDeframer(limit: Self.maxResponseBytes)
     let call = ClientCall(
       request: ClientRequest(method: Self.method, maxResponseBytes: Self.maxResponseBytes),
@@ -63,7 +64,7 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
     call.wasResent = true
     self.call = call
     do throws(RPCError) {
-      if try subchannel.start(call) { return }
+      if try self.subchannel.start(call) { return }
       self.failed(RPCError(code: .resourceExhausted, message: "the connection has no room"))
     } catch {
       self.failed(error)
@@ -73,6 +74,7 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
   /// The connection is not wanted any more, or not there.
   func stop() {
     self.isOver = true
+    self.onChange = nil
     self.timer?.stop()
     guard let call = self.call.take(), case .open(let handler, let stream) = call.state else { return }
     call.state = .ended
@@ -82,7 +84,7 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
   private func set(_ health: Health) {
     guard health != self.health, !self.isOver else { return }
     self.health = health
-    self.onChange(self, health)
+    self.onChange?(self, health)
   }
 
   // MARK: - The call

@@ -10,7 +10,8 @@ final class Resolution {
   private let resolver: any EndpointResolver
   private let backoff: ConnectionBackoff
   private let eventLoop: any EventLoop
-  private let onResult: (Result<[ResolvedEndpoint], RPCError>) -> Void
+  /// Until it is stopped.
+  private var onResult: ((Result<[ResolvedEndpoint], RPCError>) -> Void)?
 
   private var machine: ResolutionMachine
   private var task: Task<Void, Never>?
@@ -34,7 +35,7 @@ final class Resolution {
   func begin() {
     // A list that is known needs no task, and the first call no detour.
     if let fixed = self.resolver as? FixedEndpoints {
-      self.onResult(.success(fixed.list))
+      self.onResult?(.success(fixed.list))
     } else if self.machine.start(now: .now()) {
       self.resolve()
     }
@@ -56,6 +57,7 @@ final class Resolution {
 
   func stop() {
     self.isStopped = true
+    self.onResult = nil
     self.timer?.stop()
     self.task?.cancel()
   }
@@ -85,12 +87,12 @@ final class Resolution {
     switch result {
     case .success:
       self.machine.resolved()
-      self.onResult(result)
+      self.onResult?(result)
     case .failure(let error):
       let action = self.machine.failed(error, now: .now()) { failures in
         self.backoff.delay(afterFailures: failures, jitter: .random(in: -1...1))
       }
-      if case .fail(let error) = action { self.onResult(.failure(error)) }
+      if case .fail(let error) = action { self.onResult?(.failure(error)) }
     }
     self.armTimer()
   }

@@ -24,7 +24,8 @@ final class Subchannel: ClientConnectionOwner {
   let id: EndpointID
   private let terms: Dial.Terms
   private let eventLoop: any EventLoop
-  private weak var owner: (any SubchannelOwner)?
+  /// Until it is closed and nothing of it is open.
+  private var owner: (any SubchannelOwner)?
 
   private var machine: SubchannelMachine
   /// The connections that take new calls.
@@ -137,7 +138,7 @@ final class Subchannel: ClientConnectionOwner {
   ) {
     guard dial === self.dial else {
       self.abandoned.removeAll { $0 === dial }
-      self.owner?.connectionEnded(self)
+      self.connectionEnded()
       return
     }
     self.dial = nil
@@ -150,7 +151,7 @@ final class Subchannel: ClientConnectionOwner {
       handler.reportIfReady()
     case .failure(let failure):
       self.connectFailed(failure.reason)
-      self.owner?.connectionEnded(self)
+      self.connectionEnded()
     }
   }
 
@@ -202,7 +203,7 @@ final class Subchannel: ClientConnectionOwner {
         self.machine.connectionLost("\(self.endpoint): \(reason)", now: .now(), jitter: .random(in: -1...1))
       )
     }
-    self.owner?.connectionEnded(self)
+    self.connectionEnded()
   }
 
   func callEnded(_ call: ClientCall, _ failure: ClientFailure?) {
@@ -223,8 +224,9 @@ final class Subchannel: ClientConnectionOwner {
     case .rest:
       break
     case .backOff(until: let instant):
-      let timer = DeadlineTimer(on: self.eventLoop) { [weak self] in
-        guard let self, self.machine.backoffElapsed() else { return }
+      self.backoffTimer?.stop()
+      let timer = DeadlineTimer(on: self.eventLoop) {
+        guard self.machine.backoffElapsed() else { return }
         self.owner?.stateChanged(self)
       }
       self.backoffTimer = timer
@@ -240,6 +242,16 @@ final class Subchannel: ClientConnectionOwner {
     self.machine.close()
     self.backoffTimer?.stop()
     self.letGo()
+    self.forgetOwnerIfGone()
+  }
+
+  private func connectionEnded() {
+    self.owner?.connectionEnded(self)
+    self.forgetOwnerIfGone()
+  }
+
+  private func forgetOwnerIfGone() {
+    if self.machine.connectivity == .shutdown, self.isGone { self.owner = nil }
   }
 
   private func letGo() {

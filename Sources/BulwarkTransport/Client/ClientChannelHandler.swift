@@ -30,7 +30,8 @@ final class ClientChannelHandler: ChannelInboundHandler {
   var onTooManyPings: () -> Void = {}
 
   private let connection: ClientConnection
-  private weak var owner: (any ClientConnectionOwner)?
+  /// Until the connection is closed.
+  private var owner: (any ClientConnectionOwner)?
   private var calls = StreamTable<ClientCall>()
   private var io: ConnectionIO<ClientConnection>?
   private var isClosed = false
@@ -193,6 +194,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
     self.connection.connectionClosed()
     self.runOutputs()
     self.owner?.connectionClosed(self, reason: self.closeReason)
+    self.owner = nil
   }
 
   // MARK: - Outputs

@@ -167,8 +167,8 @@ final class ClientCore: EndpointSetOwner {
   private func armDeadlineTimer() {
     let timer =
       self.deadlineTimer
-      ?? DeadlineTimer(on: self.eventLoop) { [weak self] in
-        self?.deadlinesReached()
+      ?? DeadlineTimer(on: self.eventLoop) {
+        self.deadlinesReached()
       }
     self.deadlineTimer = timer
     timer.update(self.deadlines.earliest)
@@ -239,11 +239,12 @@ final class ClientCore: EndpointSetOwner {
 
   private func watchForIdleness() {
     guard let timeout = self.configuration.idleTimeout else { return }
-    self.idleTimer = IdleTimer(timeout: timeout, on: self.eventLoop) { [weak self] in
-      (self?.calls.count ?? 0, self?.nextID ?? 0)
-    } goIdle: { [weak self] in
-      self?.idleTimer = nil
-      self?.endpoints.goIdle()
+    self.idleTimer = IdleTimer(timeout: timeout, on: self.eventLoop) {
+      (self.calls.count, self.nextID)
+    } goIdle: {
+      self.idleTimer?.stop()
+      self.idleTimer = nil
+      self.endpoints.goIdle()
     }
   }
 
@@ -268,8 +269,7 @@ final class ClientCore: EndpointSetOwner {
 
   /// Ends the calls that are still open when the time for a graceful close is over.
   private func boundClose() {
-    let timer = DeadlineTimer(on: self.eventLoop) { [weak self] in
-      guard let self else { return }
+    let timer = DeadlineTimer(on: self.eventLoop) {
       for call in self.calls.values {
         self.drop(call, .clientClosed)
       }
@@ -282,6 +282,7 @@ final class ClientCore: EndpointSetOwner {
     guard self.isClosed, self.endpoints.isGone else { return }
     self.deadlineTimer?.stop()
     self.closeTimer?.stop()
+    self.endpoints.owner = nil
     for waiter in self.closeWaiters {
       waiter.resume()
     }

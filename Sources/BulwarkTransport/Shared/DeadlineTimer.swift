@@ -9,7 +9,7 @@ import NIOCore
 /// Used on its event loop only.
 final class DeadlineTimer: NIOScheduledCallbackHandler {
   private let eventLoop: any EventLoop
-  private let fire: () -> Void
+  private var fire: () -> Void
   private var armed: (instant: MonotonicInstant, callback: NIOScheduledCallback)?
   private var isStopped = false
 
@@ -31,9 +31,10 @@ final class DeadlineTimer: NIOScheduledCallbackHandler {
     self.armed = callback.map { (next, $0) }
   }
 
-  /// Never fires again.
+  /// Never fires again, and lets go of what it would have called.
   func stop() {
     self.isStopped = true
+    self.fire = {}
     self.armed?.callback.cancel()
     self.armed = nil
   }
