@@ -21,6 +21,7 @@ public final class ServerConnection {
   var earliestWake = MonotonicInstant.distantFuture
   var shutdown = ShutdownMachine()
   var life: ServerLife
+  private var bandwidth: BandwidthMachine
   /// What calls hold whose handlers have outlived their streams.
   var orphanedPermits = StreamTable<HeldPermits>()
   /// Those of earlier calls, to be used again.
@@ -64,6 +65,11 @@ public final class ServerConnection {
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
     self.life = ServerLife(life, jitter: jitter, now: now)
+    self.bandwidth = BandwidthMachine(
+      window: http2Limits.streamWindow,
+      limit: limits.maxGrownWindow,
+      now: now
+    )
     self.latest = now
   }
 
@@ -136,6 +142,9 @@ public final class ServerConnection {
       case .pingAcknowledged(let data):
         if case .announceLast = self.shutdown.pingAcknowledged(data) {
           self.session.goAway(code: .noError, debug: self.shutdown.reason)
+        }
+        if case .grow(to: let bytes) = self.bandwidth.pingAcknowledged(data, now: now) {
+          self.session.growWindows(to: bytes)
         }
       case .pingReceived:
         self.pingReceived(now: now)
@@ -234,6 +243,9 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
+    if !self.bandwidth.isDone, case .ping(let payload) = self.bandwidth.received(range.count, now: now) {
+      self.session.ping(payload)
+    }
     guard let state = self.streams[stream] else {
       self.session.consume(stream, range.count)
       return
