@@ -229,6 +229,21 @@ extension HTTP2Session {
     self.check(nghttp2_session_consume(handle, stream, credit))
   }
 
+  /// Lets the peer have so many bytes on their way in each stream, those that are open included, and at least as many on
+  /// the connection. Windows only grow; what is above 2^31-1 counts as that.
+  public final func growWindows(to bytes: Int) {
+    guard let handle = self.handle else { return }
+    let none = UInt8(truncatingIfNeeded: NGHTTP2_FLAG_NONE.rawValue)
+    let window = Int32(clamping: bytes)
+    if window > nghttp2_session_get_effective_local_window_size(handle) {
+      self.check(nghttp2_session_set_local_window_size(handle, none, 0, window))
+    }
+    guard Int(window) > self.limits.streamWindow else { return }
+    // Acknowledged, it holds for the streams that are open too (RFC 9113, section 6.9.2).
+    var entry = Setting.initialWindow(Int(window)).entry
+    self.check(nghttp2_submit_settings(handle, none, &entry, 1))
+  }
+
   // MARK: - Faults
 
   /// Charges the peer for a fault that a layer above has found: a broken message, a rule of its own protocol.

@@ -33,6 +33,12 @@ public struct WireLimits: Hashable, Sendable {
   /// hold every place of a bulkhead for as long as it likes. Default 5 s.
   public var heldCollectingTimeout: Int64 = 5_000_000_000
 
+  /// How large, in bytes, a stream's flow-control window may become, and the connection's with it, when measurements show
+  /// that windows hold the peer up, as they do between continents: 1 MiB in a round trip of 200 ms are 5 MiB a second.
+  /// Nil for no larger than `HTTP2Limits.streamWindow`. Default nil, because a window is memory that a peer can bind;
+  /// grpc-go goes up to 16 MiB (16,777,216).
+  public var maxGrownWindow: Int?
+
   /// The longest `grpc-message` that is sent, in encoded bytes; a longer one is cut. Default 4 KiB.
   public var maxStatusMessageBytes: Int = 4096
 

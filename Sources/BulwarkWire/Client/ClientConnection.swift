@@ -16,6 +16,9 @@ public final class ClientConnection {
   private var outputs = Deque<ClientOutput>()
   private var timers: ConnectionTimers
   private var keepalive: KeepaliveMachine
+  private var bandwidth: BandwidthMachine
+  /// The time of the latest input that had one.
+  private var latest: MonotonicInstant
   /// Why the calls that are open when the connection ends have failed.
   private var lossReason = "the connection was lost"
   /// The server has not answered a PING: there is nobody to send last bytes to.
@@ -51,6 +54,12 @@ public final class ClientConnection {
       accepted: acceptedEncodings
     )
     self.timers = ConnectionTimers(limits: limits, now: now)
+    self.latest = now
+    self.bandwidth = BandwidthMachine(
+      window: http2Limits.streamWindow,
+      limit: limits.maxGrownWindow,
+      now: now
+    )
     self.keepalive = KeepaliveMachine(
       time: keepalive.time,
       timeout: keepalive.timeout,
@@ -63,6 +72,7 @@ public final class ClientConnection {
 
   /// Bytes have come from the peer.
   public func receive(_ bytes: ByteBuffer, now: MonotonicInstant) {
+    self.latest = now
     self.keepalive.received(now: now)
     self.session.receive(bytes, now: now.nanoseconds)
     self.drainEvents(bytes)
@@ -250,7 +260,11 @@ public final class ClientConnection {
         if code != .noError { self.lossReason = "the server has ended the connection (\(reason))" }
         if code == .enhanceYourCalm && debug == "too_many_pings" { self.outputs.append(.tooManyPings) }
         self.outputs.append(.goingAway(reason: reason))
-      case .requestRejected, .pingAcknowledged, .pingReceived:
+      case .pingAcknowledged(let payload):
+        if case .grow(to: let bytes) = self.bandwidth.pingAcknowledged(payload, now: self.latest) {
+          self.session.growWindows(to: bytes)
+        }
+      case .requestRejected, .pingReceived:
         break
       }
     }
@@ -291,6 +305,11 @@ public final class ClientConnection {
   ) {
     let state = self.streams[stream]
     if !range.isEmpty {
+      if !self.bandwidth.isDone,
+        case .ping(let payload) = self.bandwidth.received(range.count, now: self.latest)
+      {
+        self.session.ping(payload)
+      }
       let chunk = bytes.slice(range)
       switch state?.machine.received(chunk) ?? .keep {
       case .keep:

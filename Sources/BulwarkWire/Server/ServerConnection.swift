@@ -24,6 +24,7 @@ public final class ServerConnection {
   var earliestWake = MonotonicInstant.distantFuture
   var shutdown = ShutdownMachine()
   var life: ServerLife
+  private var bandwidth: BandwidthMachine
   /// What calls hold whose handlers have outlived their streams.
   var orphanedPermits = StreamTable<HeldPermits>()
   /// Those of earlier calls, to be used again.
@@ -71,6 +72,11 @@ public final class ServerConnection {
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
     self.life = ServerLife(life, jitter: jitter, now: now)
+    self.bandwidth = BandwidthMachine(
+      window: http2Limits.streamWindow,
+      limit: limits.maxGrownWindow,
+      now: now
+    )
     self.latest = now
   }
 
@@ -143,6 +149,9 @@ public final class ServerConnection {
       case .pingAcknowledged(let data):
         if case .announceLast = self.shutdown.pingAcknowledged(data) {
           self.session.goAway(code: .noError, debug: self.shutdown.reason)
+        }
+        if case .grow(to: let bytes) = self.bandwidth.pingAcknowledged(data, now: now) {
+          self.session.growWindows(to: bytes)
         }
       case .pingReceived:
         self.pingReceived(now: now)
@@ -247,6 +256,9 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
+    if !self.bandwidth.isDone, case .ping(let payload) = self.bandwidth.received(range.count, now: now) {
+      self.session.ping(payload)
+    }
     guard let state = self.streams[stream] else {
       self.session.consume(stream, range.count)
       return
