@@ -57,6 +57,8 @@ final class EndpointSet: SubchannelOwner {
   private var leaving: [Subchannel] = []
   private var timer: DeadlineTimer?
   private var random: SplitMix64
+  /// Whether there was a call since a connection was last made anew without one.
+  private var isUsed = false
   /// What the last pick wants done, after its call has found its place.
   private var pending: BalancerActions?
   private var isClosed = false
@@ -83,6 +85,7 @@ final class EndpointSet: SubchannelOwner {
 
   /// Where does this call go? ``connect()`` follows, once the call is there.
   func pick(_ call: ClientCall) -> Pick {
+    self.isUsed = true
     if let selected = self.selected { return .endpoint(selected) }
     if let problem = self.policy.problem { return .refuse(problem) }
     let context = PickContext(
@@ -280,8 +283,10 @@ final class EndpointSet: SubchannelOwner {
     let actions = self.balancer.connectivityChanged(subchannel.id, to: state, now: .now())
     if state != .ready { self.owner?.picksEnded(subchannel) }
     self.perform(actions)
-    // A client that has lost its connection makes it anew without waiting for a call, whose time that would take.
-    if wasReady, self.balancer.state == .idle {
+    // A client that is used makes a lost connection anew at once: the next call need not wait for it. One that is not
+    // waits for a call, else a server that ends idle connections would never be rid of it.
+    if wasReady, self.balancer.state == .idle, self.isUsed {
+      self.isUsed = false
       self.perform(self.balancer.exitIdle(now: .now()))
     }
   }
