@@ -66,7 +66,7 @@ final class Dial {
     let bootstrap = ClientBootstrap(group: self.eventLoop)
       .connectTimeout(TimeAmount(self.terms.configuration.connectTimeout))
       .channelOption(.maxMessagesPerRead, value: 1)
-      .channelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 * 1024))
+      .channelOption(.recvAllocator, value: ReceiveBuffer.allocator)
       // Run once for each address that is tried: each channel has a connection of its own. Over TLS only the one that
       // is connected gets its handlers, before anything can come.
       .channelInitializer { channel in

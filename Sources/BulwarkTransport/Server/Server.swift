@@ -147,7 +147,7 @@ public final class Server: Service, Sendable {
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
       // One read, one batch of answers: a second read in the same turn would only delay the first batch.
       .childChannelOption(.maxMessagesPerRead, value: 1)
-      .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 64 * 1024))
+      .childChannelOption(.recvAllocator, value: ReceiveBuffer.allocator)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
       }

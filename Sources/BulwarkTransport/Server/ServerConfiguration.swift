@@ -27,8 +27,9 @@ public struct ServerConfiguration: Sendable {
   /// How long a stop waits for cancelled handlers to return and for last bytes to go. Default 5 s.
   public var abortTimeout: Duration = .seconds(5)
 
-  /// How many connections wait in the kernel to be accepted. Default 256.
-  public var backlog: Int32 = 256
+  /// How many connections may wait in the kernel to be accepted; the kernel may allow fewer (Linux: `net.core.somaxconn`,
+  /// 4,096 by default). Those that come above it are dropped or reset. Default 4,096.
+  public var backlog: Int32 = 4096
 
   /// The defaults.
   public init() {}
