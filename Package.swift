@@ -30,6 +30,7 @@ let package = Package(
   products: [
     .library(name: "Bulwark", targets: ["Bulwark"]),
     .library(name: "BulwarkResilience", targets: ["BulwarkResilience"]),
+    .library(name: "BulwarkInProcess", targets: ["BulwarkInProcess"]),
     .library(name: "BulwarkProtobuf", targets: ["BulwarkProtobuf"]),
     .library(name: "BulwarkServices", targets: ["BulwarkServices"]),
     .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
@@ -107,6 +108,11 @@ let package = Package(
       swiftSettings: settings
     ),
     .target(
+      name: "BulwarkInProcess",
+      dependencies: ["BulwarkWire", "BulwarkCore", nioCore, collections],
+      swiftSettings: settings
+    ),
+    .target(
       name: "BulwarkProtobuf",
       dependencies: ["CProtobufC", "CBulwark", "BulwarkCore", nioCore],
       swiftSettings: settings
@@ -135,6 +141,7 @@ let package = Package(
       name: "Bulwark",
       dependencies: [
         "BulwarkCore", "BulwarkHTTP2", "BulwarkWire", "BulwarkBalancing", "BulwarkTransport",
+        "BulwarkInProcess",
         "BulwarkProtobuf",
         "BulwarkInterceptors", "BulwarkServices",
       ],
@@ -346,8 +353,16 @@ let package = Package(
       name: "BulwarkTransportTests",
       dependencies: [
         "BulwarkTransport", "BulwarkBalancing", "BulwarkWire", "BulwarkCore", "BulwarkHTTP2",
+        "BulwarkInProcess",
         "BulwarkTestKit",
         nioCore, nioPosix, nioEmbedded, nioSSL, logging, certificates, asn1, crypto,
+      ],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkInProcessTests",
+      dependencies: [
+        "BulwarkInProcess", "BulwarkTransport", "BulwarkWire", "BulwarkCore", "BulwarkTestKit", nioCore,
       ],
       swiftSettings: settings
     ),
@@ -360,7 +375,8 @@ let package = Package(
     .testTarget(
       name: "BulwarkServicesTests",
       dependencies: [
-        "BulwarkServices", "BulwarkTransport", "BulwarkResilience", "BulwarkProtobuf", "BulwarkCore",
+        "BulwarkServices", "BulwarkTransport", "BulwarkInProcess", "BulwarkResilience", "BulwarkProtobuf",
+        "BulwarkCore",
         "BulwarkTestKit", "TestMessages", nioCore,
       ],
       swiftSettings: settings

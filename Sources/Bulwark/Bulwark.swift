@@ -2,6 +2,7 @@
 @_exported import BulwarkBalancing
 @_exported import BulwarkCore
 @_exported import BulwarkHTTP2
+@_exported import BulwarkInProcess
 @_exported import BulwarkInterceptors
 @_exported import BulwarkProtobuf
 @_exported import BulwarkServices

@@ -52,6 +52,15 @@ public struct HTTP2FieldList: Hashable, Sendable {
     self.bytes.reserveCapacity(bytes)
   }
 
+  /// The bytes of all fields, and where each stands in them: the list as its receiver would find it.
+  package var received: (fields: [HTTP2Field], bytes: [UInt8]) {
+    let fields = self.entries.map { entry in
+      let value = entry.start + entry.nameCount
+      return HTTP2Field(name: entry.start..<value, value: value..<value + entry.valueCount)
+    }
+    return (fields, self.bytes)
+  }
+
   /// Calls `body` with the list as nghttp2 wants it. The pointers live no longer than the call: nghttp2 copies
   /// what it is handed, since no flag says otherwise.
   func withNameValues<Result>(_ body: (UnsafePointer<nghttp2_nv>?, Int) -> Result) -> Result {

@@ -1,4 +1,5 @@
 import BulwarkCore
+import BulwarkInProcess
 import BulwarkProtobuf
 import BulwarkTestKit
 import NIOCore
@@ -6,7 +7,7 @@ import Testing
 
 @testable import BulwarkServices
 
-@Suite struct LoadTests {
+@Suite(.timeLimit(.minutes(1))) struct LoadTests {
   private static let method = RPCMethod<ByteBuffer, ByteBuffer>(
     MethodDescriptor(service: "app.Echo", method: "Get", kind: .unary),
     request: .bytes,
@@ -59,12 +60,11 @@ import Testing
   @Test func theStreamBeginsWithTheLatestReportAndTheCostsThatAreWanted() async throws {
     let reporter = LoadReporter()
     reporter.report = .with { $0.requestCost = ["signatures": 3, "bytes": 9] }
-    var stream = try DirectCaller(LoadReportService(reporter)).stream(
-      OpenRcaServiceMethods.streamCoreMetrics,
-      OrcaLoadReportRequest.with { $0.requestCostNames = ["bytes"] }
-    )
-    let first = try await stream.next()
+    let client = InProcessClient(to: InProcessServer { LoadReportService(reporter) })
+    var reports = OpenRcaServiceClient(client)
+      .streamCoreMetrics(.with { $0.requestCostNames = ["bytes"] })
+      .makeAsyncIterator()
+    let first = try await reports.next()
     #expect(first?.requestCost == ["bytes": 9])
-    stream.task.cancel()
   }
 }

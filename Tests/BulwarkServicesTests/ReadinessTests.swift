@@ -1,4 +1,5 @@
 import BulwarkCore
+import BulwarkInProcess
 import BulwarkTestKit
 import Testing
 
@@ -50,10 +51,8 @@ import Testing
   {
     let circuit = try self.circuit("one")
     self.reporter.follow(self.manager, maximumOpenCircuits: 0)
-    var watch = try DirectCaller(HealthService(self.reporter)).stream(
-      HealthMethods.watch,
-      HealthCheckRequest()
-    )
+    let health = HealthClient(InProcessClient(to: InProcessServer { HealthService(self.reporter) }))
+    var watch = health.watch(HealthCheckRequest()).makeAsyncIterator()
     #expect(try await watch.next()?.status == .serving)
     await self.fail(circuit)
     #expect(self.reporter.status() == .notServing)

@@ -1,4 +1,5 @@
 import BulwarkCore
+import BulwarkInProcess
 import BulwarkProtobuf
 import Testing
 
@@ -23,7 +24,26 @@ import Testing
     response: .protobuf
   )
 
-  private let caller = DirectCaller(ReflectionService(), HealthService(), Undescribed())
+  private let client = InProcessClient(
+    to: InProcessServer {
+      ReflectionService()
+      HealthService()
+      Undescribed()
+    }
+  )
+
+  /// The answers to a stream of these questions.
+  private func answers(
+    _ requests: [ServerReflectionRequest],
+    _ method: RPCMethod<ServerReflectionRequest, ServerReflectionResponse> = ServerReflectionMethods
+      .serverReflectionInfo
+  ) async throws -> [ServerReflectionResponse] {
+    try await self.client.bidirectional(method) { writer, responses in
+      try await writer.write(contentsOf: requests)
+      writer.finish()
+      return try await responses.reduce(into: []) { $0.append($1) }
+    }
+  }
 
   private func ask(
     _ question: ServerReflectionRequest.MessageRequest?,
@@ -34,10 +54,9 @@ import Testing
       $0.host = "h"
       $0.messageRequest = question
     }
-    var stream = try self.caller.stream(method, request)
-    let answer = try #require(try await stream.next())
-    #expect(answer.validHost == "h" && answer.originalRequest == request)
-    #expect(try await stream.next() == nil)
+    let answers = try await self.answers([request], method)
+    let answer = try #require(answers.first)
+    #expect(answers.count == 1 && answer.validHost == "h" && answer.originalRequest == request)
     return answer
   }
 
@@ -127,19 +146,16 @@ import Testing
   }
 
   @Test func `Each question of a stream is answered in turn`() async throws {
-    var stream = try self.caller.stream(
-      ServerReflectionMethods.serverReflectionInfo,
-      ServerReflectionRequest.with { $0.messageRequest = .fileByFilename("no.proto") },
-      ServerReflectionRequest.with { $0.messageRequest = .listServices("") }
-    )
-    guard case .errorResponse = try await stream.next()?.messageResponse else {
-      Issue.record("no error")
+    let answers = try await self.answers([
+      .with { $0.messageRequest = .fileByFilename("no.proto") },
+      .with { $0.messageRequest = .listServices("") },
+    ])
+    guard
+      case (.errorResponse?, .listServicesResponse?)? = answers.count == 2
+        ? (answers[0].messageResponse, answers[1].messageResponse) : nil
+    else {
+      Issue.record("\(answers)")
       return
     }
-    guard case .listServicesResponse = try await stream.next()?.messageResponse else {
-      Issue.record("no list")
-      return
-    }
-    try await stream.task.value
   }
 }

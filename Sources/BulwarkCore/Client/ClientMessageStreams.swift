@@ -1,4 +1,4 @@
-import struct NIOCore.ByteBuffer
+package import struct NIOCore.ByteBuffer
 
 /// Where the caller of a streaming method writes its requests. One task may write at a time.
 public struct RequestWriter<Message: Sendable>: Sendable {
@@ -100,20 +100,20 @@ private final class ResponseStreamCall: Sendable {
   }
 }
 
-/// A call that failed before it could start, because its request could not be encoded.
-final class FailedClientStream: ClientStream {
+/// A call that failed before it could start.
+package final class FailedClientStream: ClientStream {
   private let error: RPCError
 
-  init(error: RPCError) {
+  package init(error: RPCError) {
     self.error = error
   }
 
-  func next() async throws(RPCError) -> ByteBuffer? { throw self.error }
-  func write(_ message: ByteBuffer) async throws(RPCError) { throw self.error }
-  func initialMetadata() async throws(RPCError) -> Metadata { throw self.error }
-  func finishRequests() {}
-  func onEnd(_ body: @escaping @Sendable (RPCError?) -> Void) { body(self.error) }
-  func cancel() {}
-  var trailingMetadata: Metadata { [:] }
-  var hasEnded: Bool { true }
+  package func next() async throws(RPCError) -> ByteBuffer? { throw self.error }
+  package func write(_ message: ByteBuffer) async throws(RPCError) { throw self.error }
+  package func initialMetadata() async throws(RPCError) -> Metadata { throw self.error }
+  package func finishRequests() {}
+  package func onEnd(_ body: @escaping @Sendable (RPCError?) -> Void) { body(self.error) }
+  package func cancel() {}
+  package var trailingMetadata: Metadata { [:] }
+  package var hasEnded: Bool { true }
 }

@@ -128,6 +128,11 @@ public final class VirtualClock: Sendable {
     TimeSource { self.now }
   }
 
+  /// The clock as servers in this process read it, and wait by it.
+  public var callClock: CallClock {
+    CallClock(time: self.timeSource) { try await self.sleep(until: $0) }
+  }
+
   /// The clock as the resilience policies read it, and sleep by it.
   public var policyClock: PolicyClock {
     PolicyClock(

@@ -211,10 +211,3 @@ private struct CallCompletion: Sendable {
     handler.eventLoop.execute { handler.drainResponses(stream) }
   }
 }
-
-extension RPCError {
-  static let callIsOver = RPCError(
-    code: .failedPrecondition,
-    message: "the handler of this call has returned"
-  )
-}

@@ -180,10 +180,3 @@ private struct InboundMessage {
   let bytes: ByteBuffer
   let encoding: CompressionAlgorithm
 }
-
-extension RPCError {
-  static let twoConsumers = RPCError(
-    code: .failedPrecondition,
-    message: "another task is waiting for a message of this stream already"
-  )
-}

@@ -143,15 +143,3 @@ final class OutboundMessages: MessageSink {
     waiter?.resume(returning: error)
   }
 }
-
-extension RPCError {
-  static let writeAfterFinish = RPCError(
-    code: .failedPrecondition,
-    message: "a message was written after the sending half had been finished"
-  )
-
-  static let twoWriters = RPCError(
-    code: .failedPrecondition,
-    message: "another task is waiting to write to this stream already"
-  )
-}

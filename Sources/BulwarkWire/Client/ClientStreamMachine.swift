@@ -1,4 +1,4 @@
-import BulwarkCore
+package import BulwarkCore
 import struct NIOCore.ByteBuffer
 
 /// One call on the client: what has come of its response.
@@ -76,11 +76,7 @@ struct ClientStreamMachine {
     do throws(RPCError) {
       while let next = try self.deframer.next(from: &chunk) {
         guard self.message == nil else {
-          throw RPCError(
-            code: .unimplemented,
-            message: "a unary call has one response message, the server sent more",
-            origin: .transport
-          )
+          throw .secondAnswer
         }
         self.message = next
         self.messageEncoding = self.deframer.latestEncoding
@@ -123,15 +119,7 @@ struct ClientStreamMachine {
     if let error { return .fail(error) }
     guard self.isUnary else { return .stream(trailing: trailing) }
     guard let message = self.message, !self.deframer.isInsideMessage else {
-      return .fail(
-        RPCError(
-          code: self.deframer.isInsideMessage ? .internalError : .unimplemented,
-          message: self.deframer.isInsideMessage
-            ? "the response ended inside a message"
-            : "the server answered a unary call with OK and no message",
-          origin: .transport
-        )
-      )
+      return .fail(self.deframer.isInsideMessage ? .cutOffAnswer : .missingAnswer)
     }
     return .unary(
       Response(
@@ -148,6 +136,24 @@ extension RPCError {
   static let endedWithoutStatus = RPCError(
     code: .unknown,
     message: "the server ended the call without a status",
+    origin: .transport
+  )
+
+  static let cutOffAnswer = RPCError(
+    code: .internalError,
+    message: "the response ended inside a message",
+    origin: .transport
+  )
+
+  package static let missingAnswer = RPCError(
+    code: .unimplemented,
+    message: "the server answered a unary call with OK and no message",
+    origin: .transport
+  )
+
+  package static let secondAnswer = RPCError(
+    code: .unimplemented,
+    message: "a unary call has one response message, the server sent more",
     origin: .transport
   )
 }

@@ -38,14 +38,19 @@ struct RequestFields {
       fields.add(name: "grpc-encoding", value: request.compression.description)
     }
     guard !request.metadata.isEmpty else { return fields }
-    guard request.metadata.byteCount <= limit else {
+    try Self.append(request.metadata, to: &fields, limit: limit)
+    return fields
+  }
+
+  /// Adds the metadata of a request.
+  static func append(_ metadata: Metadata, to fields: inout HTTP2FieldList, limit: Int) throws(RPCError) {
+    guard metadata.byteCount <= limit else {
       throw RPCError(
         code: .resourceExhausted,
-        message: "metadata of \(request.metadata.byteCount) bytes is larger than the limit of \(limit) bytes"
+        message: "metadata of \(metadata.byteCount) bytes is larger than the limit of \(limit) bytes"
       )
     }
-    try MetadataFields.append(request.metadata, to: &fields)
-    return fields
+    try MetadataFields.append(metadata, to: &fields)
   }
 
   private mutating func template(for method: MethodDescriptor) -> HTTP2FieldList {

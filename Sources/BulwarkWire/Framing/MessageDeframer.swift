@@ -76,11 +76,7 @@ package struct MessageDeframer {
     // What cannot be compressed becomes a little longer: by no more than this, with any encoder of these formats.
     let growth = flag == 0 ? 0 : self.limit / 1024 + 64
     guard declared - growth <= self.limit else {
-      throw RPCError(
-        code: .resourceExhausted,
-        message: "a message of \(declared) bytes is larger than the limit of \(self.limit) bytes",
-        origin: .transport
-      )
+      throw .messageTooLarge(declared, limit: self.limit)
     }
     self.latestEncoding = flag == 0 ? .identity : self.encoding
     self.prefix = 0
@@ -102,6 +98,17 @@ package struct MessageDeframer {
     }
     self.prefixCount = 0
     return message
+  }
+}
+
+extension RPCError {
+  /// A message that has come is larger than is taken.
+  package static func messageTooLarge(_ bytes: Int, limit: Int) -> RPCError {
+    RPCError(
+      code: .resourceExhausted,
+      message: "a message of \(bytes) bytes is larger than the limit of \(limit) bytes",
+      origin: .transport
+    )
   }
 }
 

@@ -372,7 +372,7 @@ public final class ServerConnection {
 extension RPCError {
   package static let deadlineExceeded = RPCError(code: .deadlineExceeded, message: "the deadline has passed")
 
-  static func unknownMethod(path: ArraySlice<UInt8>) -> RPCError {
+  package static func unknownMethod(path: ArraySlice<UInt8>) -> RPCError {
     RPCError(
       code: .unimplemented,
       message: "no method \(String(decoding: path.prefix(256), as: UTF8.self)) is served here"

@@ -1,4 +1,4 @@
-import BulwarkCore
+package import BulwarkCore
 import struct NIOCore.ByteBuffer
 
 /// One call on the server: what may come in, and what may still go out.
@@ -72,12 +72,7 @@ struct ServerStreamMachine {
       do throws(RPCError) {
         while let next = try deframer.next(from: &chunk) {
           guard message == nil else {
-            return .reject(
-              RPCError(
-                code: .unimplemented,
-                message: "a unary call takes one request message, more were sent"
-              )
-            )
+            return .reject(.secondRequest)
           }
           message = next
         }
@@ -92,9 +87,7 @@ struct ServerStreamMachine {
         return .reject(RPCError(code: .internalError, message: "the request ended inside a message"))
       }
       guard let message else {
-        return .reject(
-          RPCError(code: .unimplemented, message: "a unary call needs one request message, none was sent")
-        )
+        return .reject(.missingRequest)
       }
       self.state = .running
       return .start(message, encoding: deframer.latestEncoding)
@@ -119,4 +112,16 @@ struct ServerStreamMachine {
     self.state = .answered
     return true
   }
+}
+
+extension RPCError {
+  package static let missingRequest = RPCError(
+    code: .unimplemented,
+    message: "a unary call needs one request message, none was sent"
+  )
+
+  package static let secondRequest = RPCError(
+    code: .unimplemented,
+    message: "a unary call takes one request message, more were sent"
+  )
 }

@@ -79,7 +79,7 @@ import Testing
   }
 
   @Test func withoutMockFaultsTheMetadataMeansNothing() async throws {
-    let client = ConsensusServiceClient(InMemoryInvoker(self.fixture.node))
+    let client = ConsensusServiceClient(InProcessClient(to: InProcessServer { self.fixture.node }))
     var options = CallOptions()
     options.metadata = ["x-mock-fail-rate": "1", "x-mock-latency-ms": "bad"]
     #expect(try await client.getStatus(GetStatusRequest(), options: options).height == 0)

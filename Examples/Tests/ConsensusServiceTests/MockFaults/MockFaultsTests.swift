@@ -132,13 +132,15 @@ import Testing
 
   @Test func hashingStopsWhenTheCallIsCancelled() async throws {
     try self.fixture.set("VerifyCommit:hash=10000000")
-    let call = Task {
-      withUnsafeCurrentTask { $0?.cancel() }
-      return try await self.fixture.client.verifyCommit(VerifyCommitRequest())
-    }
+    let began = StartOfCall()
+    let server = InProcessServer(interceptors: [began, self.fixture.faults]) { self.fixture.node }
+    let client = ConsensusServiceClient(InProcessClient(to: server))
+    let call = Task { try await client.verifyCommit(VerifyCommitRequest()) }
+    for await _ in began.calls.prefix(1) { call.cancel() }
     let error = await #expect(throws: RPCError.self) { try await call.value }
     #expect(error?.code == .cancelled)
-    #expect(self.fixture.counts("VerifyCommit")?.hashRounds == 0)
+    await server.shutDown()
+    #expect(try #require(self.fixture.counts("VerifyCommit")).hashRounds < 10_000_000)
   }
 
   @Test func aChangeAppliesToTheNextCallAndNotToOneThatRuns() async throws {
@@ -169,5 +171,20 @@ import Testing
     }
     #expect(failures == 40)
     #expect(self.fixture.counts()?.calls == 100)
+  }
+}
+
+/// Says when the handler of a call is about to run.
+private struct StartOfCall: Interceptor {
+  let calls: AsyncStream<Void>
+  private let began: AsyncStream<Void>.Continuation
+
+  init() {
+    (self.calls, self.began) = AsyncStream.makeStream()
+  }
+
+  func intercept(_ request: CallRequest, next: NextCall) async throws(RPCError) -> CallResponse {
+    self.began.yield()
+    return try await next(request)
   }
 }

@@ -53,7 +53,7 @@ import Testing
   func slowSubscriber() async throws {
     var limits = NodeLimits()
     limits.eventBuffer = 2
-    let fixture = NodeFixture(limits: limits, responseCapacity: 1)
+    let fixture = NodeFixture(limits: limits, window: 0)
     let events = fixture.client.subscribeEvents(.with { $0.voteTypes = [.prevote] })
     for round in 0..<5 as Range<UInt32> {
       for index in 0..<2 as Range<UInt32> {
@@ -89,15 +89,17 @@ import Testing
       kind: .serverStreaming
     )
     for _ in 0..<2 {
-      let first = InMemoryInvoker(fixture.node).stream(method, CallOptions(), onlyRequest: ByteBuffer())
+      let server = InProcessServer { fixture.node }
+      let first = InProcessClient(to: server).stream(method, CallOptions(), onlyRequest: ByteBuffer())
       let second = fixture.client.subscribeEvents(SubscribeEventsRequest())
       let refused = await #expect(throws: RPCError.self) { try await self.events(1, of: second) }
       #expect(refused?.code == .resourceExhausted)
       first.cancel()
       let left = await #expect(throws: RPCError.self) { try await first.next() }
       #expect(left?.code == .cancelled)
+      await server.shutDown()
+      #expect(fixture.node.withState { $0.subscribers.count } == 0)
     }
-    #expect(fixture.node.withState { $0.subscribers.count } == 0)
   }
 
   @Test("a stopping node ends its subscriptions and takes no new ones, and answers other calls")

@@ -15,8 +15,11 @@ struct FaultFixture {
   init(seed: UInt64 = 1) {
     self.node = NodeFixture().node
     self.faults = MockFaults(clock: self.clock.policyClock, random: RandomSource(SeededGenerator(seed: seed)))
-    self.client = ConsensusServiceClient(InMemoryInvoker(self.node, interceptors: [self.faults]))
-    self.control = MockControlClient(InMemoryInvoker(FaultControl(self.faults)))
+    let (node, faults) = (self.node, self.faults)
+    self.client = ConsensusServiceClient(
+      InProcessClient(to: InProcessServer(interceptors: [faults]) { node })
+    )
+    self.control = MockControlClient(InProcessClient(to: InProcessServer { FaultControl(faults) }))
   }
 
   func set(_ settings: String...) throws {

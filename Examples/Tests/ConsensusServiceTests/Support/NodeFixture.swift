@@ -13,7 +13,7 @@ struct NodeFixture {
   init(
     chainLimits: ChainLimits = ChainLimits(),
     limits: NodeLimits = NodeLimits(),
-    responseCapacity: Int = 1_024
+    window: Int = 64 * 1024
   ) {
     let ticks = Atomic64()
     self.node = ConsensusNode(
@@ -25,7 +25,8 @@ struct NodeFixture {
         wallNanoseconds: { Committee.now }
       )
     )
-    self.client = ConsensusServiceClient(InMemoryInvoker(self.node, responseCapacity: responseCapacity))
+    let node = self.node
+    self.client = ConsensusServiceClient(InProcessClient(to: InProcessServer(window: window) { node }))
     self.keys = (0..<4).map { MockKey(chainID: "test", index: $0) }
   }
 

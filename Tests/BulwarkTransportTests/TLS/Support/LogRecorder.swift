@@ -1,3 +1,4 @@
+import BulwarkCore
 import Logging
 import Synchronization
 
