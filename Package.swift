@@ -321,7 +321,11 @@ let package = Package(
       ],
       swiftSettings: settings
     ),
-    .testTarget(name: "BulwarkCoreTests", dependencies: ["BulwarkCore", nioCore], swiftSettings: settings),
+    .testTarget(
+      name: "BulwarkCoreTests",
+      dependencies: ["BulwarkCore", "BulwarkTestKit", nioCore],
+      swiftSettings: settings
+    ),
     .testTarget(
       name: "BulwarkHTTP2Tests",
       dependencies: ["BulwarkHTTP2", "BulwarkTestKit", "CNghttp2", nioCore],

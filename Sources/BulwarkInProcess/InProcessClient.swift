@@ -35,6 +35,11 @@ public final class InProcessClient: CallInvoker {
     InterceptedInvoker(self, interceptors: interceptors, peer: self.peer, time: self.server.clock.time)
   }
 
+  /// What adds call credentials to this client's calls, for ``intercepted(by:)``. Nobody else reads them.
+  public func authentication(by credentials: CallCredentials) -> any Interceptor {
+    credentials.interceptor(authority: self.peer.address, isPrivate: true, clock: self.server.clock)
+  }
+
   /// The same client with policies around its calls, and other interceptors outside.
   ///
   /// Circuits, limits and bulkheads are kept by the name of the server.

@@ -45,7 +45,7 @@ final class EndpointSet: SubchannelOwner {
     didSet { self.selected = nil }
   }
   /// What the balancer picks for every call until it is told something: so all of a `pick_first`'s calls but one are
-  /// spared the question, which was a tenth of the client's time for a call.
+  /// spared the question and a reading of the clock.
   private var selected: Subchannel?
   private var resolution: Resolution?
   private var subchannels: [EndpointID: Subchannel] = [:]

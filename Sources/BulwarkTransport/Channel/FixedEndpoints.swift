@@ -7,6 +7,10 @@ struct FixedEndpoints: EndpointResolver {
 
   var serverName: String? { nil }
 
+  var areUnixSockets: Bool {
+    self.endpoints.allSatisfy { if case .unix = $0 { true } else { false } }
+  }
+
   var list: [ResolvedEndpoint] { self.endpoints.map { ResolvedEndpoint($0) } }
 
   func resolve() async throws -> [ResolvedEndpoint] { self.list }

@@ -19,6 +19,9 @@ public final class Client: CallInvoker, Sendable {
   private let server: KnownPeer
   private let watch = ConnectivityWatch()
   private let limits: WireLimits
+  private let authority: String
+  /// Whether nobody else reads what it sends.
+  private let isPrivate: Bool
   private let compression: CompressionOptions
   private let isClosed = Flag()
 
@@ -112,6 +115,8 @@ public final class Client: CallInvoker, Sendable {
     // The first use may read the roots of the system, which is nothing for the loop. What fails here fails again there.
     _ = try? configuration.tls.map { try $0.credentials.contexts.context(for: $0.profile) }
     self.limits = configuration.limits
+    self.authority = configuration.authority ?? resolver.authority
+    self.isPrivate = configuration.tls != nil || (resolver as? FixedEndpoints)?.areUnixSockets == true
     self.compression = configuration.compression
     self.executor = EventLoopExecutor(eventLoop)
     let endpoints = EndpointSet(
@@ -185,6 +190,14 @@ public final class Client: CallInvoker, Sendable {
       time: .system,
       compression: self.compression.algorithm
     )
+  }
+
+  /// What adds call credentials to this client's calls, for ``intercepted(by:)``.
+  ///
+  /// Over TLS, or where every endpoint is a Unix socket, the way is private; elsewhere the credentials say whether they may
+  /// be sent.
+  public func authentication(by credentials: CallCredentials) -> any Interceptor {
+    credentials.interceptor(authority: self.authority, isPrivate: self.isPrivate)
   }
 
   /// The same client with policies around its calls:
