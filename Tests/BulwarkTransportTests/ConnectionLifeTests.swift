@@ -168,26 +168,4 @@ import Testing
     }
   }
   #endif
-
-  @Test func aServerThatEndsIdleConnectionsIsRidOfAClientWithoutCalls() async throws {
-    var configuration = ServerConfiguration()
-    configuration.connectionLife.maxIdle = .milliseconds(20)
-    try await withServer(ByteService(), configuration: configuration) { _, endpoint async throws in
-      var patient = ClientConfiguration.impatient
-      // A connection that lasted this long is no failure.
-      patient.backoff.initial = .milliseconds(1)
-      let client = Client(to: endpoint, configuration: patient)
-      var updates = client.connectivityUpdates.makeAsyncIterator()
-      _ = try await client.echo("once")
-      // It comes back once, because it was used; then it waits for a call.
-      var states: [ConnectivityState] = []
-      while states.filter({ $0 == .idle }).count < 3, let state = await updates.next() {
-        states.append(state)
-      }
-      #expect(states == [.idle, .connecting, .ready, .idle, .connecting, .ready, .idle])
-      await client.close()
-      let last = await updates.next()
-      #expect(last == .shutdown)
-    }
-  }
 }
