@@ -14,8 +14,9 @@ SECONDS = 30
 
 pytestmark = [
     pytest.mark.usefixtures("needs_our_programs"),
-    # Not by itself yet. nghttpx ends a connection whose client resets streams faster than nghttp2's own guard allows (1,000
-    # at once, 33 a second), as the soak does; and of 37 reloads of nginx 4 lost a few calls, for a reason not known yet.
+    # Not by itself yet. nghttpx ends a connection whose client resets streams faster than nghttp2's own guard allows
+    # (1,000 at once, 33 a second), as the soak does; and of 37 reloads of nginx 4 lost a few calls, for a reason not
+    # known yet.
     pytest.mark.skipif(not os.environ.get("BULWARK_PROXIES"), reason="set BULWARK_PROXIES=1 to run it"),
 ]
 
