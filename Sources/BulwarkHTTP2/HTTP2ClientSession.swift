@@ -5,14 +5,18 @@ public final class HTTP2ClientSession: HTTP2Session {
   /// A session whose preface and SETTINGS wait in `takeOutbound` at once.
   ///
   /// If memory does not suffice the session is finished from the start.
-  public convenience init(limits: HTTP2Limits, now: Int64) {
-    self.init(limits: limits, now: now, memory: nil)
+  ///
+  /// - Parameter memory: what nghttp2 allocates from; malloc if there is none.
+  public convenience init(limits: HTTP2Limits, memory: HTTP2Memory? = nil, now: Int64) {
+    let lease = memory.map(HTTP2Memory.Lease.init)
+    self.init(limits: limits, now: now, allocator: lease?.allocator)
+    self.lease = lease
   }
 
   /// A session whose nghttp2 uses the given allocator, or malloc if there is none.
-  init(limits: HTTP2Limits, now: Int64, memory: UnsafeMutablePointer<nghttp2_mem>?) {
+  init(limits: HTTP2Limits, now: Int64, allocator: nghttp2_mem?) {
     super.init(limits: limits, limitsResets: false, now: now)
-    self.open(nghttp2_session_client_new3, settings: [.noPush()], memory: memory)
+    self.open(nghttp2_session_client_new3, settings: [.noPush()], allocator: allocator)
   }
 
   /// Opens a stream. With `endStream` there is no body.

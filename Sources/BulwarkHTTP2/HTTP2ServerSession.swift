@@ -8,19 +8,27 @@ public final class HTTP2ServerSession: HTTP2Session {
   ///
   /// - Parameter requiresHTTPS: whether a request whose `:scheme` is `http` is rejected, as over TLS. Without TLS either
   ///   scheme is taken: a gateway that has ended TLS passes `https` on (RFC 9110, section 7.4).
-  public convenience init(limits: HTTP2Limits, requiresHTTPS: Bool = false, now: Int64) {
-    self.init(limits: limits, now: now, memory: nil)
+  /// - Parameter memory: what nghttp2 allocates from; malloc if there is none.
+  public convenience init(
+    limits: HTTP2Limits,
+    requiresHTTPS: Bool = false,
+    memory: HTTP2Memory? = nil,
+    now: Int64
+  ) {
+    let lease = memory.map(HTTP2Memory.Lease.init)
+    self.init(limits: limits, now: now, allocator: lease?.allocator)
+    self.lease = lease
     self.fields.requiresHTTPS = requiresHTTPS
   }
 
   /// A session whose nghttp2 uses the given allocator, or malloc if there is none.
-  init(limits: HTTP2Limits, now: Int64, memory: UnsafeMutablePointer<nghttp2_mem>?) {
+  init(limits: HTTP2Limits, now: Int64, allocator: nghttp2_mem?) {
     super.init(limits: limits, limitsResets: true, now: now)
     self.open(
       nghttp2_session_server_new3,
       // Priorities of RFC 7540 are churn to nghttp2 and useless to us; streams take turns instead.
       settings: [.maxStreams(self.limits.maxConcurrentStreams), .noOldPriorities()],
-      memory: memory
+      allocator: allocator
     )
   }
 

@@ -25,6 +25,8 @@ public class HTTP2Session {
 
   /// nghttp2's session. Nil once the session is closed or terminated: then nothing is sent or received any more.
   @exclusivity(unchecked) final var handle: OpaquePointer?
+  /// The session's part in a memory that it shares.
+  final var lease: HTTP2Memory.Lease?
   /// The limits in force, each within its range.
   final let limits: HTTP2Limits
   @exclusivity(unchecked) final var streams = StreamTable<StreamState>()
@@ -71,7 +73,8 @@ public class HTTP2Session {
   }
 
   deinit {
-    // Frees without events: nobody is left to read them.
+    // Frees without events: nobody is left to read them. The memory's thread may be another one.
+    self.lease?.detach()
     nghttp2_session_del(self.handle)
   }
 }

@@ -98,7 +98,7 @@ private final class CountingMemory {
     for failsFrom in 1..<2_000 {
       let memory = CountingMemory(failsFrom: failsFrom)
       memory.run { table in
-        let observer = self.call(HTTP2ClientSession(limits: HTTP2Limits(), now: 0, memory: table))
+        let observer = self.call(HTTP2ClientSession(limits: HTTP2Limits(), now: 0, allocator: table.pointee))
         #expect(observer.streams.values.allSatisfy { $0.closed.count == 1 }, "allocation \(failsFrom)")
         #expect(observer.late == 0, "allocation \(failsFrom)")
       }
@@ -111,7 +111,7 @@ private final class CountingMemory {
 
   @Test func aSessionWithoutMemoryIsFinishedFromTheStart() {
     CountingMemory(failsFrom: 1).run { table in
-      let server = HTTP2ServerSession(limits: HTTP2Limits(), now: 0, memory: table)
+      let server = HTTP2ServerSession(limits: HTTP2Limits(), now: 0, allocator: table.pointee)
       server.receive(ByteBuffer(bytes: RawFrame.clientPreface), now: 0)
       var output = ByteBuffer()
       #expect(server.isFinished && !server.takeOutbound(into: &output, limit: 1) && output.readableBytes == 0)

@@ -13,7 +13,7 @@ extension HTTP2Session {
   final func open(
     _ construct: SessionConstructor,
     settings: [Setting],
-    memory: UnsafeMutablePointer<nghttp2_mem>?
+    allocator: nghttp2_mem?
   ) {
     var option: OpaquePointer?
     guard let callbacks = SessionCallbacks.table, nghttp2_option_new(&option) == 0, let option else { return }
@@ -22,7 +22,13 @@ extension HTTP2Session {
     // Unretained: nghttp2 uses the pointer only inside calls that this session makes, and is freed before it.
     let context = Unmanaged.passUnretained(self).toOpaque()
     var handle: OpaquePointer?
-    guard construct(&handle, callbacks, context, option, memory) == 0, let handle else { return }
+    let result =
+      if var allocator {
+        construct(&handle, callbacks, context, option, &allocator)
+      } else {
+        construct(&handle, callbacks, context, option, nil)
+      }
+    guard result == 0, let handle else { return }
     self.handle = handle
     if !self.submitPreface(handle, settings) {
       self.handle = nil

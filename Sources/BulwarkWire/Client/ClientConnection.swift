@@ -34,6 +34,7 @@ public final class ClientConnection {
   ///   - userAgent: the `user-agent` of every request.
   ///   - isSecure: whether the connection is over TLS; then the `:scheme` of every request is `https`.
   ///   - acceptedEncodings: what responses may be compressed with.
+  ///   - memory: what HTTP/2 allocates from; malloc if there is none.
   public init(
     authority: String,
     userAgent: String,
@@ -42,9 +43,10 @@ public final class ClientConnection {
     limits: WireLimits = WireLimits(),
     keepalive: ClientKeepalive = ClientKeepalive(),
     accepting acceptedEncodings: CompressionAlgorithms = CompressionOptions().accepted,
+    memory: HTTP2Memory? = nil,
     now: MonotonicInstant
   ) {
-    self.session = HTTP2ClientSession(limits: http2Limits, now: now.nanoseconds)
+    self.session = HTTP2ClientSession(limits: http2Limits, memory: memory, now: now.nanoseconds)
     self.limits = limits
     self.acceptedEncodings = acceptedEncodings
     self.headers = RequestFields(

@@ -46,6 +46,7 @@ public final class ServerConnection {
   ///   - isSecure: whether the connection is over TLS; then a request for an `http` resource is rejected.
   ///   - jitter: a random number from -1 to 1, for the maximum age.
   ///   - compression: what responses are compressed with, and what requests may be.
+  ///   - memory: what HTTP/2 allocates from; malloc if there is none.
   ///   - time: what the contexts of its calls read for "time remaining"; the connection itself does not.
   public init(
     methods: MethodTable,
@@ -56,12 +57,14 @@ public final class ServerConnection {
     life: ServerConnectionLife = ServerConnectionLife(),
     jitter: Double = 0,
     compression: CompressionOptions = CompressionOptions(),
+    memory: HTTP2Memory? = nil,
     time: TimeSource,
     now: MonotonicInstant
   ) {
     self.session = HTTP2ServerSession(
       limits: http2Limits,
       requiresHTTPS: isSecure,
+      memory: memory,
       now: now.nanoseconds
     )
     self.methods = methods
