@@ -13,6 +13,7 @@ final class Dial {
   struct Terms {
     let configuration: ClientConfiguration
     let keepalive: KeepalivePace
+    let memory: HTTP2Memory
     /// What is sent as `:authority`.
     let authority: String
     /// The name that the server's certificate is asked for; nil where there is only an address.
@@ -115,6 +116,7 @@ final class Dial {
       limits: configuration.limits,
       keepalive: pace,
       accepting: configuration.compression.accepted,
+      memory: self.terms.memory,
       now: .now()
     )
     let handler = ClientChannelHandler(

@@ -1,5 +1,6 @@
 import BulwarkBalancing
 import BulwarkCore
+import BulwarkHTTP2
 import BulwarkWire
 import NIOCore
 
@@ -39,6 +40,8 @@ final class EndpointSet: SubchannelOwner {
   private let watch: ConnectivityWatch
   private let eventLoop: any EventLoop
   private let keepalive: KeepalivePace
+  /// Of all connections.
+  private let memory = HTTP2Memory()
   private let policy: BalancingTerms
 
   private var balancer: any LoadBalancer {
@@ -207,6 +210,7 @@ final class EndpointSet: SubchannelOwner {
     let terms = Dial.Terms(
       configuration: self.configuration,
       keepalive: self.keepalive,
+      memory: self.memory,
       authority: self.configuration.authority ?? self.resolver.authority,
       serverName: self.configuration.tls?.serverName(of: endpoint, serviceName: self.resolver.serverName)
     )

@@ -4,9 +4,17 @@ import BulwarkWire
 import DequeModule
 import NIOCore
 
-/// A handler that has not returned: its task, and for a streaming call its two halves.
+/// A handler that has not returned: what runs it, and for a streaming call its two halves.
 struct RunningHandler {
-  var task: Task<Void, Never>?
+  /// What a handler runs in.
+  enum Runner {
+    /// A task of its own.
+    case task(Task<Void, Never>)
+    /// A task that has run others before.
+    case worker(HandlerWorker)
+  }
+
+  var runner: Runner?
   var requests: InboundMessages?
   var responses: OutboundMessages?
 
@@ -14,28 +22,54 @@ struct RunningHandler {
   func cancel(_ error: RPCError) {
     self.requests?.fail(error)
     self.responses?.fail(error)
-    self.task?.cancel()
+    switch self.runner {
+    case .task(let task): task.cancel()
+    case .worker(let worker): worker.cancel()
+    case nil: break
+    }
+  }
+}
+
+/// A unary call whose handler is to run, with all that it takes.
+struct StartedCall {
+  fileprivate let completion: CallCompletion
+  fileprivate let handler: UnaryHandler
+  fileprivate let message: ByteBuffer
+  fileprivate let context: CallContext
+  fileprivate let waits: [AdmissionWait]
+
+  /// Waits for admission if it has to, runs the handler and answers the call.
+  func run() async {
+    do {
+      if !self.waits.isEmpty { try await self.completion.waitForAdmission(self.waits, of: self.context) }
+      let response = try await CallContext.$current.withValue(self.context) {
+        try await self.handler(self.message, self.context)
+      }
+      let compressed = self.completion.compression(of: self.context).compressed(response)
+      self.completion.unary(.success(compressed ?? response), isCompressed: compressed != nil)
+    } catch {
+      self.completion.unary(.failure(RPCError(handlerError: error)), isCompressed: false)
+    }
   }
 }
 
 extension ServerChannelHandler {
   // MARK: - Unary
 
-  /// Starts the handler of a unary call: one task and nothing else, begun right here on the loop.
+  /// Starts the handler of a unary call, begun right here if it runs on the loop.
   func startUnary(_ call: ServerCall, _ message: ByteBuffer) {
     guard case .unary(let handler) = call.entry.handler else { return }
-    let completion = CallCompletion(self, call.id)
-    let waits = call.mustWait ? self.connection.takeWaits(of: call.id) : []
+    let started = StartedCall(
+      completion: CallCompletion(self, call.id),
+      handler: handler,
+      message: message,
+      context: call.context,
+      waits: call.mustWait ? self.connection.takeWaits(of: call.id) : []
+    )
     self.start(call, RunningHandler()) {
-      do {
-        if !waits.isEmpty { try await completion.waitForAdmission(waits, of: call.context) }
-        let response = try await CallContext.$current.withValue(call.context) {
-          try await handler(message, call.context)
-        }
-        let compressed = completion.compression(of: call.context).compressed(response)
-        completion.unary(.success(compressed ?? response), isCompressed: compressed != nil)
-      } catch {
-        completion.unary(.failure(RPCError(handlerError: error)), isCompressed: false)
+      switch call.entry.execution {
+      case .onLoop: .worker(self.workers.start(started))
+      case .offLoop: .task(Task(executorPreference: globalConcurrentExecutor) { await started.run() })
       }
     }
   }
@@ -69,7 +103,7 @@ extension ServerChannelHandler {
       completion.drain()
     }
     let waits = call.mustWait ? self.connection.takeWaits(of: call.id) : []
-    self.start(call, RunningHandler(requests: requests, responses: responses)) {
+    let body = { @Sendable in
       do {
         if !waits.isEmpty { try await completion.waitForAdmission(waits, of: call.context) }
         try await CallContext.$current.withValue(call.context) {
@@ -78,6 +112,12 @@ extension ServerChannelHandler {
         completion.stream(nil)
       } catch {
         completion.stream(RPCError(handlerError: error))
+      }
+    }
+    self.start(call, RunningHandler(requests: requests, responses: responses)) {
+      switch call.entry.execution {
+      case .onLoop: .task(Task.immediate(executorPreference: self.workers.executor, operation: body))
+      case .offLoop: .task(Task(executorPreference: globalConcurrentExecutor, operation: body))
       }
     }
   }
@@ -115,28 +155,20 @@ extension ServerChannelHandler {
 
   // MARK: - Both
 
-  /// Runs the body as the call's task, on the loop or off it, and keeps the task until the handler returns.
+  /// Starts a handler, and keeps what runs it until the handler returns.
   ///
   /// A unary handler that never waits has returned by the end of this function, and is never kept: three steps in a
   /// table less for most calls. A stream's halves are kept from the start, because its first part may use them.
-  private func start(
-    _ call: ServerCall,
-    _ running: RunningHandler,
-    _ body: @escaping @Sendable @isolated(any) () async -> Void
-  ) {
+  private func start(_ call: ServerCall, _ running: RunningHandler, _ run: () -> RunningHandler.Runner) {
     if running.requests != nil {
       self.handlers[call.id] = running
     }
     self.starting = call.id
-    let task =
-      switch call.entry.execution {
-      case .onLoop: Task.immediate(executorPreference: self.executor, operation: body)
-      case .offLoop: Task(executorPreference: globalConcurrentExecutor, operation: body)
-      }
+    let runner = run()
     guard self.starting == call.id else { return }
     self.starting = nil
     var running = running
-    running.task = task
+    running.runner = runner
     self.handlers[call.id] = running
   }
 

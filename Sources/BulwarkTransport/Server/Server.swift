@@ -25,6 +25,7 @@ public final class Server: Service, Sendable {
   private let methods: MethodTable
   private let policies: (any CallProtection)?
   private let connections = ServerConnections()
+  let loops = ServerLoops()
   private let address = Promise<Endpoint>()
   private let stop = StopSignal()
   private let hasRun = Flag()
@@ -196,6 +197,7 @@ public final class Server: Service, Sendable {
 
   /// The handler that serves the calls of a connection which is ready for them.
   private func makeHandler(_ key: Int, _ peer: Peer, on eventLoop: any EventLoop) -> ServerChannelHandler {
+    let loop = self.loops[eventLoop]
     let connection = ServerConnection(
       methods: self.methods,
       peer: peer,
@@ -205,10 +207,16 @@ public final class Server: Service, Sendable {
       life: self.configuration.connectionLife,
       jitter: .random(in: -1...1),
       compression: self.configuration.compression,
+      memory: loop.memory,
       time: .system,
       now: .now()
     )
-    let handler = ServerChannelHandler(connection: connection, eventLoop: eventLoop, logger: self.logger)
+    let handler = ServerChannelHandler(
+      connection: connection,
+      eventLoop: eventLoop,
+      workers: loop.workers,
+      logger: self.logger
+    )
     handler.onEnd = { [connections] in connections.remove(key) }
     self.connections.attach(handler, to: key)
     return handler
@@ -228,6 +236,7 @@ public final class Server: Service, Sendable {
     await self.connections.waitUntilEmpty()
     abort.cancel()
     giveUp.cancel()
+    self.loops.close()
   }
 }
 

@@ -15,7 +15,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   let connection: ServerConnection
   let eventLoop: any EventLoop
-  let executor: EventLoopExecutor
+  let workers: HandlerWorkers
   private let logger: Logger
   private var io: ConnectionIO<ServerConnection>?
   private var wantsRead = false
@@ -31,10 +31,16 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// Called once, when the connection is closed and every handler has returned.
   var onEnd: (() -> Void)?
 
-  init(connection: ServerConnection, eventLoop: any EventLoop, logger: Logger) {
+  /// - Parameter workers: what unary handlers run in, of the same event loop.
+  init(
+    connection: ServerConnection,
+    eventLoop: any EventLoop,
+    workers: HandlerWorkers,
+    logger: Logger
+  ) {
     self.connection = connection
     self.eventLoop = eventLoop
-    self.executor = EventLoopExecutor(eventLoop)
+    self.workers = workers
     self.logger = logger
   }
 

@@ -54,6 +54,7 @@ private final class TLSLink {
           now: .now()
         ),
         eventLoop: loop,
+        workers: HandlerWorkers(loop),
         logger: Logger(label: "test")
       )
     } onFailure: { reason in
