@@ -2,12 +2,12 @@ import struct NIOCore.ByteBuffer
 
 // The server's side: a chain around a handler is a handler, so the transport knows of none.
 extension MethodEntry.Handler {
-  /// The handler with the interceptors that apply to the method around it; itself if there is none.
-  func intercepted(by interceptors: [any Interceptor], for method: MethodDescriptor) -> Self {
+  /// The handler with the interceptors that apply to the method around it; nil if there is none.
+  func intercepted(by interceptors: [any Interceptor], for method: MethodDescriptor) -> Self? {
     switch self {
     case .unary(let handler):
       let last: NextCall = { request throws(RPCError) in try await request.runUnary(handler) }
-      guard let chain = foldedChain(interceptors, for: method, around: last) else { return self }
+      guard let chain = foldedChain(interceptors, for: method, around: last) else { return nil }
       return .unary { message, context in
         let response = try await chain(
           CallRequest(context, message: message, target: .serverUnary(context))
@@ -18,7 +18,7 @@ extension MethodEntry.Handler {
       }
     case .stream(let handler):
       let last: NextCall = { request throws(RPCError) in try await request.runStream(handler) }
-      guard let chain = foldedChain(interceptors, for: method, around: last) else { return self }
+      guard let chain = foldedChain(interceptors, for: method, around: last) else { return nil }
       return .stream { source, sink, context in
         let response = try await chain(
           CallRequest(context, message: nil, target: .serverStream(context, source, sink))

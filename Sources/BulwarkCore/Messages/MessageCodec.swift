@@ -11,11 +11,20 @@ public struct MessageCodec<Message: Sendable>: Sendable {
   /// Makes a message from all readable bytes of the buffer.
   public let decode: @Sendable (ByteBuffer) throws(RPCError) -> Message
 
+  /// Whether a decoded message may hold on to the buffer that it was made from. Where it never does, a request is
+  /// decoded where it was received, without a copy of its bytes before that.
+  public let keepsBuffer: Bool
+
   /// Creates a codec from its two functions. Each says in its error what it could not encode or decode.
+  ///
+  /// - Parameter keepsBuffer: false if `decode` copies all that it needs of its buffer. If that is not so, a small message
+  ///   that is kept keeps the memory of a large one, with what came before and after it on its connection.
   public init(
+    keepsBuffer: Bool = true,
     encode: @escaping @Sendable (Message, inout ByteBuffer) throws(RPCError) -> Void,
     decode: @escaping @Sendable (ByteBuffer) throws(RPCError) -> Message
   ) {
+    self.keepsBuffer = keepsBuffer
     self.encode = encode
     self.decode = decode
   }

@@ -114,6 +114,21 @@ public struct Metadata: Sendable {
     return self.bytes[start..<start + Int(slot.valueLength)]
   }
 
+  /// Whether this is the pair at an index.
+  package func hasPair(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>, at index: Int) -> Bool {
+    index < self.slots.count && self.nameBytes(at: index) == name && self.valueBytes(at: index) == value
+  }
+
+  /// The first pairs, so many of them.
+  package func firstPairs(_ count: Int) -> Metadata {
+    guard count < self.count else { return self }
+    var first = Metadata()
+    for index in 0..<count {
+      first.append(name: self.nameBytes(at: index), value: self.valueBytes(at: index))
+    }
+    return first
+  }
+
   private func indices(named name: String) -> [Int] {
     let wanted = Array(name.lowercased().utf8)
     return self.indices.filter { self.nameBytes(at: $0).elementsEqual(wanted) }

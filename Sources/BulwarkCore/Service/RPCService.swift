@@ -8,8 +8,9 @@ public protocol RPCService: Sendable {
 
 /// A unary handler below the codec.
 ///
-/// Any error may be thrown: an ``RPCError`` travels to the client, everything else becomes UNKNOWN.
-public typealias UnaryHandler = @Sendable (ByteBuffer, CallContext) async throws -> ByteBuffer
+/// Any error may be thrown: an ``RPCError`` travels to the client, everything else becomes UNKNOWN. The request is the
+/// handler's to let go of, so that it need not live as long as the call.
+public typealias UnaryHandler = @Sendable (consuming ByteBuffer, CallContext) async throws -> ByteBuffer
 
 /// A streaming handler below the codec. The call ends when it returns or throws.
 public typealias StreamHandler =
@@ -44,6 +45,9 @@ public final class MethodEntry: Sendable {
   /// Where it runs.
   public let execution: HandlerExecution
 
+  /// Whether the handler, until it first waits, takes all that it needs of its request, and then lets go of that.
+  private let readsAtOnce: Bool
+
   /// What decides whether a call of it may begin, in this order.
   public let gates: [any AdmissionGate]
 
@@ -51,12 +55,29 @@ public final class MethodEntry: Sendable {
     descriptor: MethodDescriptor,
     handler: Handler,
     execution: HandlerExecution,
+    readsAtOnce: Bool,
     gates: [any AdmissionGate] = []
   ) {
     self.descriptor = descriptor
     self.handler = handler
     self.execution = execution
+    self.readsAtOnce = readsAtOnce
     self.gates = gates
+  }
+
+  /// Whether a request need not outlive the start of its handler, and so may be a part of what a connection has just
+  /// received.
+  package var takesBorrowedRequests: Bool { self.readsAtOnce && self.execution == .onLoop }
+
+  /// The same method with another handler, run elsewhere, or behind other gates.
+  func with(handler: Handler?, execution: HandlerExecution, gates: [any AdmissionGate]) -> MethodEntry {
+    MethodEntry(
+      descriptor: self.descriptor,
+      handler: handler ?? self.handler,
+      execution: execution,
+      readsAtOnce: self.readsAtOnce && handler == nil,
+      gates: gates
+    )
   }
 }
 

@@ -28,7 +28,22 @@ public struct ServiceRegistry: Sendable {
     execution: HandlerExecution = .onLoop,
     handler: MethodEntry.Handler
   ) {
-    self.byPath[descriptor.path] = MethodEntry(descriptor: descriptor, handler: handler, execution: execution)
+    self.register(descriptor, execution: execution, handler: handler, readsAtOnce: false)
+  }
+
+  @usableFromInline
+  mutating func register(
+    _ descriptor: MethodDescriptor,
+    execution: HandlerExecution,
+    handler: MethodEntry.Handler,
+    readsAtOnce: Bool
+  ) {
+    self.byPath[descriptor.path] = MethodEntry(
+      descriptor: descriptor,
+      handler: handler,
+      execution: execution,
+      readsAtOnce: readsAtOnce
+    )
   }
 
   /// Registers a handler of one request and one response.
@@ -42,8 +57,11 @@ public struct ServiceRegistry: Sendable {
       method.descriptor,
       execution: execution,
       handler: .unary { message, context in
-        try method.response.encoded(await body(method.request.decode(message), context))
-      }
+        // Consumed: what is left of it would live on while the handler waits.
+        let request = try method.request.decode(consume message)
+        return try method.response.encoded(await body(request, context))
+      },
+      readsAtOnce: !method.request.keepsBuffer
     )
   }
 
@@ -132,8 +150,7 @@ public struct ServiceRegistry: Sendable {
   /// function has put there stands further in. A method that nothing applies to stays as it is.
   public mutating func protect(gates: [any AdmissionGate], interceptors: [any Interceptor]) {
     self.byPath = self.byPath.mapValues { entry in
-      MethodEntry(
-        descriptor: entry.descriptor,
+      entry.with(
         handler: entry.handler.intercepted(by: interceptors, for: entry.descriptor),
         execution: entry.execution,
         gates: gates.filter { $0.applies(to: entry.descriptor) }.map { $0.bound(to: entry.descriptor) }
@@ -145,12 +162,7 @@ public struct ServiceRegistry: Sendable {
   mutating func setExecution(_ execution: HandlerExecution, of descriptors: Set<MethodDescriptor>) {
     for descriptor in descriptors {
       if let entry = self.byPath[descriptor.path] {
-        self.byPath[descriptor.path] = MethodEntry(
-          descriptor: entry.descriptor,
-          handler: entry.handler,
-          execution: execution,
-          gates: entry.gates
-        )
+        self.byPath[descriptor.path] = entry.with(handler: nil, execution: execution, gates: entry.gates)
       }
     }
   }

@@ -12,6 +12,7 @@ extension MessageCodec where Message: ProtobufMessage {
   @inlinable
   public static func protobuf(limits: ProtobufDecodingLimits) -> Self {
     MessageCodec(
+      keepsBuffer: false,
       encode: { (message, buffer) throws(RPCError) in
         do throws(ProtobufEncodingError) {
           try message.serialize(into: &buffer)

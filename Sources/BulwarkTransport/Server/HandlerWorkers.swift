@@ -75,7 +75,7 @@ final class HandlerWorker: @unchecked Sendable {
   }
 
   fileprivate func run(for workers: HandlerWorkers) async {
-    while let call = self.call.take() {
+    while var call = self.call.take() {
       await call.run()
       guard !self.isCancelled else { return }
       await withUnsafeContinuation { continuation in

@@ -34,22 +34,29 @@ struct RunningHandler {
 struct StartedCall {
   fileprivate let completion: CallCompletion
   fileprivate let handler: UnaryHandler
-  fileprivate let message: ByteBuffer
+  fileprivate var message: ByteBuffer
   fileprivate let context: CallContext
   fileprivate let waits: [AdmissionWait]
 
   /// Waits for admission if it has to, runs the handler and answers the call.
-  func run() async {
+  mutating func run() async {
     do {
       if !self.waits.isEmpty { try await self.completion.waitForAdmission(self.waits, of: self.context) }
       let response = try await CallContext.$current.withValue(self.context) {
-        try await self.handler(self.message, self.context)
+        try await self.handler(self.takeMessage(), self.context)
       }
       let compressed = self.completion.compression(of: self.context).compressed(response)
       self.completion.unary(.success(compressed ?? response), isCompressed: compressed != nil)
     } catch {
       self.completion.unary(.failure(RPCError(handlerError: error)), isCompressed: false)
     }
+  }
+
+  /// The request, which may be part of a read buffer, is the handler's alone from here on.
+  private mutating func takeMessage() -> ByteBuffer {
+    var message = ByteBuffer()
+    swap(&message, &self.message)
+    return message
   }
 }
 
@@ -69,7 +76,13 @@ extension ServerChannelHandler {
     self.start(call, RunningHandler()) {
       switch call.entry.execution {
       case .onLoop: .worker(self.workers.start(started))
-      case .offLoop: .task(Task(executorPreference: globalConcurrentExecutor) { await started.run() })
+      case .offLoop:
+        .task(
+          Task(executorPreference: globalConcurrentExecutor) { [started] in
+            var started = started
+            await started.run()
+          }
+        )
       }
     }
   }

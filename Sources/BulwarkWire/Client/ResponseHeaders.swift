@@ -46,9 +46,9 @@ struct ResponseHeaders {
         self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
       }
     case .application:
-      _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
+      self.metadata.append(name: name, value: value.trimmingSpace())
     case .applicationBinary:
-      let isRead = MetadataFields.append(name: name, value: value, isBinary: true, to: &self.metadata)
+      let isRead = MetadataFields.appendBinary(name: name, value: value, to: &self.metadata)
       // Details explain a status; without them it still is one.
       if !isRead, !name.equals("grpc-status-details-bin") {
         self.malformedBinary = String(decoding: name, as: UTF8.self)

@@ -3,19 +3,14 @@ import BulwarkHTTP2
 
 /// Metadata on the wire: what is legal, and how bytes travel.
 enum MetadataFields {
-  /// Adds a received pair to the metadata.
+  /// Adds a received pair with a `-bin` name to the metadata.
   ///
-  /// - Returns: false if the value of a `-bin` name is not base64.
-  static func append(
+  /// - Returns: false if the value is not base64.
+  static func appendBinary(
     name: ArraySlice<UInt8>,
     value: ArraySlice<UInt8>,
-    isBinary: Bool,
     to metadata: inout Metadata
   ) -> Bool {
-    guard isBinary else {
-      metadata.append(name: name, value: value.trimmingSpace())
-      return true
-    }
     // A peer may have joined several values with commas; the split comes first, because each value has a
     // padding of its own.
     for part in value.split(separator: UInt8(ascii: ","), omittingEmptySubsequences: false) {

@@ -16,13 +16,19 @@ struct RequestHeaders {
   }
 
   var path: ArraySlice<UInt8> = []
-  var metadata = Metadata()
+  private(set) var recurring: RecurringMetadata
   /// The time that the client gives the call, in nanoseconds.
   var timeout: Int64?
   /// What the requests may be compressed with.
   var encoding = CompressionAlgorithm.identity
   /// What the client reads.
   var acceptedEncodings: CompressionAlgorithms = []
+
+  var metadata: Metadata { self.recurring.metadata }
+
+  private init(after earlier: Metadata) {
+    self.recurring = RecurringMetadata(after: earlier)
+  }
 
   private var isPost = false
   private var isGRPC = false
@@ -34,13 +40,16 @@ struct RequestHeaders {
   /// HTTP-level faults come first, then those of gRPC: a peer that does not speak gRPC would not understand a
   /// gRPC status.
   ///
-  /// - Parameter accepted: what requests may be compressed with.
+  /// - Parameters:
+  ///   - accepted: what requests may be compressed with.
+  ///   - earlier: the metadata of an earlier request, which is likely to be this one's too.
   static func parse(
     _ fields: some Sequence<HTTP2Field>,
     in bytes: [UInt8],
-    accepting accepted: CompressionAlgorithms
+    accepting accepted: CompressionAlgorithms,
+    after earlier: Metadata
   ) -> Result {
-    var headers = RequestHeaders()
+    var headers = RequestHeaders(after: earlier)
     var fault: RPCError?
     for field in fields {
       let name = bytes[field.name]
@@ -111,9 +120,10 @@ struct RequestHeaders {
     case .grpcAcceptEncoding:
       EncodingHeader.decodeList(value, into: &self.acceptedEncodings)
     case .application:
-      _ = MetadataFields.append(name: name, value: value, isBinary: false, to: &self.metadata)
+      self.recurring.append(name: name, value: value.trimmingSpace())
     case .applicationBinary:
-      guard MetadataFields.append(name: name, value: value, isBinary: true, to: &self.metadata) else {
+      let isRead = self.recurring.changeOwn { MetadataFields.appendBinary(name: name, value: value, to: &$0) }
+      guard isRead else {
         return RPCError(
           code: .internalError,
           message: "metadata \"\(String(decoding: name, as: UTF8.self))\" is not base64"

@@ -18,6 +18,9 @@ public struct ServerCall: Sendable {
 
   /// Whether its task begins with ``ServerConnection/takeWaits(of:)``.
   public let mustWait: Bool
+
+  /// Whether its handler is done with the request by the time that the next bytes are received.
+  var mayBorrowRequest: Bool { !self.mustWait && self.entry.takesBorrowedRequests }
 }
 
 /// What a server connection wants done. Outputs are taken after each input, in order.

@@ -31,6 +31,8 @@ public final class ServerConnection {
   var sparePermits: [HeldPermits] = []
   /// How the last rejected call was answered: in a flood of rejections the next one is answered alike.
   private var lastRejection: (error: RPCError, fields: HTTP2FieldList)?
+  /// That of the last call whose was another than the one before.
+  private var lastMetadata = Metadata()
   /// The gated calls that came with this read, and whose requests may not be whole yet.
   var collectingCalls: [ServerStream] = []
   /// How many bytes of unfinished requests are kept.
@@ -172,7 +174,13 @@ public final class ServerConnection {
   ) {
     let bytes = self.session.fieldBytes
     let accepted = self.compression.accepted
-    switch RequestHeaders.parse(fields.lazy.map { self.session.field($0) }, in: bytes, accepting: accepted) {
+    let parsed = RequestHeaders.parse(
+      fields.lazy.map { self.session.field($0) },
+      in: bytes,
+      accepting: accepted,
+      after: self.lastMetadata
+    )
+    switch parsed {
     case .rejected(.http(let status)):
       _ = self.session.sendHeaders(stream, ResponseFields.http(status: status), endStream: true)
     case .rejected(.status(let error)):
@@ -182,6 +190,7 @@ public final class ServerConnection {
       fields.add(name: "grpc-accept-encoding", value: EncodingHeader.encodeList(accepted))
       _ = self.session.sendHeaders(stream, fields, endStream: true)
     case .accepted(let headers):
+      if let metadata = headers.recurring.toRemember { self.lastMetadata = metadata }
       guard let entry = self.methods.entry(forPath: headers.path) else {
         self.answer(stream, with: .unknownMethod(path: headers.path))
         return
@@ -285,7 +294,7 @@ public final class ServerConnection {
         self.reject(state, .collectingTooMuch(limit: self.limits.maxCollectingBytes))
       }
     case .start(let message, .identity):
-      self.start(state, message.detached())
+      self.start(state, state.call.mayBorrowRequest ? message : message.detached())
     case .start(let message, let encoding):
       do throws(RPCError) {
         let message = try encoding.decompressed(message, limit: self.limits.maxReceiveMessageBytes)
