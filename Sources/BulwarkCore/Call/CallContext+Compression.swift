@@ -20,16 +20,17 @@ extension CallContext {
   /// Says what the call has begun with, before its handler: what its client reads, and what its responses are compressed
   /// with unless the handler chooses, or the client does not read it.
   package func beginCompression(accepted: CompressionAlgorithms, responses: CompressionAlgorithm) {
-    self.outcomeHolder.compression.begin(accepted: accepted, responses: responses)
+    self.compression.begin(accepted: accepted, responses: responses)
   }
 
   /// Says what the request of a unary call was compressed with, before its handler.
   package func noteRequest(compression: CompressionAlgorithm) {
-    self.outcomeHolder.compression.noteRequest(compression)
+    self.compression.noteRequest(compression)
   }
 
   /// What the responses are compressed with, which cannot be changed any more, and whether the handler asked for it.
   package func settleCompression() -> (algorithm: CompressionAlgorithm, isExplicit: Bool) {
-    self.outcomeHolder.compression.settle()
+    if let origin = self.origin { return origin.settleCompression() }
+    return self.compression.settle()
   }
 }

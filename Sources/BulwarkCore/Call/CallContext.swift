@@ -25,8 +25,10 @@ public final class CallContext: Sendable {
 
   private let time: TimeSource
   /// The context that the server made, if this one was derived from it: that one holds the outcome.
-  private let origin: CallContext?
+  let origin: CallContext?
   private let ownOutcome = Mutex(Outcome())
+  /// Whether the outcome says anything: most calls have neither metadata nor an early end, and never take the lock.
+  private let hasOutcome = Atomic(false)
   /// Of the context that the server made.
   let compression = CallCompression()
 
@@ -68,27 +70,29 @@ public final class CallContext: Sendable {
 
   /// Adds a text pair to the initial metadata. Without effect once the first response was sent.
   public func addInitialMetadata(_ value: String, for name: String) {
-    self.outcomeHolder.ownOutcome.withLock { $0.initial.add(value, for: name) }
+    self.changeOutcome { $0.initial.add(value, for: name) }
   }
 
   /// Adds a binary pair to the initial metadata. Without effect once the first response was sent.
   public func addInitialMetadata(binary value: [UInt8], for name: String) {
-    self.outcomeHolder.ownOutcome.withLock { $0.initial.add(binary: value, for: name) }
+    self.changeOutcome { $0.initial.add(binary: value, for: name) }
   }
 
   /// Adds a text pair to the trailing metadata.
   public func addTrailingMetadata(_ value: String, for name: String) {
-    self.outcomeHolder.ownOutcome.withLock { $0.trailing.add(value, for: name) }
+    self.changeOutcome { $0.trailing.add(value, for: name) }
   }
 
   /// Adds a binary pair to the trailing metadata.
   public func addTrailingMetadata(binary value: [UInt8], for name: String) {
-    self.outcomeHolder.ownOutcome.withLock { $0.trailing.add(binary: value, for: name) }
+    self.changeOutcome { $0.trailing.add(binary: value, for: name) }
   }
 
   /// Replaces what the handler has added by what the interceptors made of it.
   func setMetadata(initial: Metadata, trailing: Metadata) {
-    self.outcomeHolder.ownOutcome.withLock {
+    // Interceptors say it of every call, and most change nothing.
+    if initial.isEmpty, trailing.isEmpty, !self.outcomeHolder.hasOutcome.load(ordering: .acquiring) { return }
+    self.changeOutcome {
       $0.initial = initial
       $0.trailing = trailing
     }
@@ -96,14 +100,33 @@ public final class CallContext: Sendable {
 
   /// Notes that the call is over while its handler runs: whatever that returns, this is how the call ended.
   package func end(_ error: RPCError) {
-    self.outcomeHolder.ownOutcome.withLock { $0.end = $0.end ?? error }
+    self.changeOutcome { $0.end = $0.end ?? error }
   }
 
   /// How the call ended, if it did before its handler.
-  var earlyEnd: RPCError? { self.outcomeHolder.ownOutcome.withLock { $0.end } }
+  var earlyEnd: RPCError? {
+    if let origin = self.origin { return origin.earlyEnd }
+    guard self.hasOutcome.load(ordering: .acquiring) else { return nil }
+    return self.ownOutcome.withLock { $0.end }
+  }
+
+  package var initialMetadata: Metadata {
+    if let origin = self.origin { return origin.initialMetadata }
+    guard self.hasOutcome.load(ordering: .acquiring) else { return Metadata() }
+    return self.ownOutcome.withLock { $0.initial }
+  }
+
+  package var trailingMetadata: Metadata {
+    if let origin = self.origin { return origin.trailingMetadata }
+    guard self.hasOutcome.load(ordering: .acquiring) else { return Metadata() }
+    return self.ownOutcome.withLock { $0.trailing }
+  }
 
   var outcomeHolder: CallContext { self.origin ?? self }
 
-  package var initialMetadata: Metadata { self.outcomeHolder.ownOutcome.withLock { $0.initial } }
-  package var trailingMetadata: Metadata { self.outcomeHolder.ownOutcome.withLock { $0.trailing } }
+  private func changeOutcome(_ body: (inout Outcome) -> Void) {
+    let holder = self.outcomeHolder
+    holder.ownOutcome.withLock { body(&$0) }
+    holder.hasOutcome.store(true, ordering: .releasing)
+  }
 }

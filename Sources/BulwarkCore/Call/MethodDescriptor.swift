@@ -25,20 +25,39 @@ public enum IdempotencyLevel: Hashable, Sendable {
 /// Policies and look-ups are keyed by this value, never by a path that a peer wrote. Two are equal if service, method
 /// and kind are.
 public struct MethodDescriptor: Hashable, Sendable, CustomStringConvertible {
+  /// In one object: a descriptor goes along with each call, and four strings are four counts of references.
+  private final class Storage: Sendable {
+    let service: String
+    let method: String
+    let kind: CallKind
+    let idempotency: IdempotencyLevel
+    let path: String
+
+    init(_ service: String, _ method: String, _ kind: CallKind, _ idempotency: IdempotencyLevel) {
+      self.service = service
+      self.method = method
+      self.kind = kind
+      self.idempotency = idempotency
+      self.path = "/\(service)/\(method)"
+    }
+  }
+
+  private let storage: Storage
+
   /// The fully qualified service, for example `consensus.v1.ConsensusService`.
-  public let service: String
+  public var service: String { self.storage.service }
 
   /// The method's name within its service, for example `SubmitVote`.
-  public let method: String
+  public var method: String { self.storage.method }
 
   /// How many messages travel each way.
-  public let kind: CallKind
+  public var kind: CallKind { self.storage.kind }
 
   /// What becomes of a call that is carried out more than once.
-  public let idempotency: IdempotencyLevel
+  public var idempotency: IdempotencyLevel { self.storage.idempotency }
 
   /// The path of the HTTP/2 request: `/service/method`.
-  public let path: String
+  public var path: String { self.storage.path }
 
   /// Creates a descriptor; neither name may contain a slash or be empty, or no peer can reach the method.
   public init(
@@ -47,17 +66,15 @@ public struct MethodDescriptor: Hashable, Sendable, CustomStringConvertible {
     kind: CallKind,
     idempotency: IdempotencyLevel = .unknown
   ) {
-    self.service = service
-    self.method = method
-    self.kind = kind
-    self.idempotency = idempotency
-    self.path = "/\(service)/\(method)"
+    self.storage = Storage(service, method, kind, idempotency)
   }
 
   /// `service/method`.
   public var description: String { "\(self.service)/\(self.method)" }
+
   public static func == (left: Self, right: Self) -> Bool {
-    left.method == right.method && left.service == right.service && left.kind == right.kind
+    left.storage === right.storage
+      || left.method == right.method && left.service == right.service && left.kind == right.kind
   }
 
   public func hash(into hasher: inout Hasher) {

@@ -18,25 +18,31 @@ enum SessionCallbacks {
 
   /// nghttp2's data provider: the queue of the stream that it asks for.
   static let readData: nghttp2_data_source_read_callback = { _, stream, _, capacity, flags, _, context in
-    guard let session = session(context), let flags else { return Int(failed) }
-    return session.nextData(stream, capacity: capacity, flags: &flags.pointee)
+    guard let flags else { return Int(failed) }
+    return withSession(context, or: Int(failed)) {
+      $0.nextData(stream, capacity: capacity, flags: &flags.pointee)
+    }
   }
 
   private static func setInbound(_ table: OpaquePointer) {
     nghttp2_session_callbacks_set_on_begin_frame_callback(table) { _, header, context in
-      guard let session = session(context), let header else { return failed }
-      return session.frameBegan(type: UInt32(header.pointee.type))
+      guard let header else { return failed }
+      return withSession(context, or: failed) { $0.frameBegan(type: UInt32(header.pointee.type)) }
     }
     nghttp2_session_callbacks_set_on_begin_headers_callback(table) { _, frame, context in
-      guard let session = session(context), let frame else { return failed }
-      return session.headerBlockBegan(frame.pointee.hd.stream_id, category: frame.pointee.headers.cat)
+      guard let frame else { return failed }
+      return withSession(context, or: failed) {
+        $0.headerBlockBegan(frame.pointee.hd.stream_id, category: frame.pointee.headers.cat)
+      }
     }
     let header: nghttp2_on_header_callback = { _, _, name, nameCount, value, valueCount, _, context in
-      session(context)?.fields.append(
-        name: UnsafeBufferPointer(start: name, count: nameCount),
-        value: UnsafeBufferPointer(start: value, count: valueCount)
-      )
-      return 0
+      withSession(context, or: 0) {
+        $0.fields.append(
+          name: UnsafeBufferPointer(start: name, count: nameCount),
+          value: UnsafeBufferPointer(start: value, count: valueCount)
+        )
+        return 0
+      }
     }
     nghttp2_session_callbacks_set_on_header_callback(table, header)
     // An invalid field makes the whole message malformed (RFC 9113, section 8.2.1); nghttp2 would skip it.
@@ -44,22 +50,26 @@ enum SessionCallbacks {
       NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue
     }
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table) { _, _, stream, data, count, context in
-      guard let session = session(context), let data else { return failed }
-      return session.dataChunkReceived(stream, at: data, count: count)
+      guard let data else { return failed }
+      return withSession(context, or: failed) { $0.dataChunkReceived(stream, at: data, count: count) }
     }
     nghttp2_session_callbacks_set_on_frame_recv_callback(table) { _, frame, context in
-      guard let session = session(context), let frame else { return failed }
-      return session.frameReceived(frame)
+      guard let frame else { return failed }
+      return withSession(context, or: failed) { $0.frameReceived(frame) }
     }
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table) { _, frame, _, context in
-      guard let session = session(context), let frame else { return failed }
-      session.invalidFrameReceived(frame.pointee.hd)
-      return 0
+      guard let frame else { return failed }
+      return withSession(context, or: failed) {
+        $0.invalidFrameReceived(frame.pointee.hd)
+        return 0
+      }
     }
     // Any other result than 0 would leak what is queued for the stream (CVE-2023-35945).
     nghttp2_session_callbacks_set_on_stream_close_callback(table) { _, stream, code, context in
-      session(context)?.streamClosed(stream, code: code)
-      return 0
+      withSession(context, or: 0) {
+        $0.streamClosed(stream, code: code)
+        return 0
+      }
     }
   }
 
@@ -68,17 +78,21 @@ enum SessionCallbacks {
       min(Int(peerMaximum), maxOutboundFrame)
     }
     nghttp2_session_callbacks_set_send_data_callback(table) { _, frame, header, count, _, context in
-      guard let session = session(context), let frame, let header else { return failed }
-      return session.writeData(frame.pointee.hd.stream_id, header: header, count: count)
+      guard let frame, let header else { return failed }
+      return withSession(context, or: failed) {
+        $0.writeData(frame.pointee.hd.stream_id, header: header, count: count)
+      }
     }
     nghttp2_session_callbacks_set_on_frame_send_callback(table) { _, frame, context in
-      guard let session = session(context), let frame else { return failed }
-      return session.frameSent(frame)
+      guard let frame else { return failed }
+      return withSession(context, or: failed) { $0.frameSent(frame) }
     }
     nghttp2_session_callbacks_set_on_frame_not_send_callback(table) { _, frame, _, context in
-      guard let session = session(context), let frame else { return failed }
-      session.frameNotSent(frame.pointee.hd)
-      return 0
+      guard let frame else { return failed }
+      return withSession(context, or: failed) {
+        $0.frameNotSent(frame.pointee.hd)
+        return 0
+      }
     }
   }
 }
@@ -89,9 +103,16 @@ private let maxOutboundFrame = 65_536
 
 private let failed = NGHTTP2_ERR_CALLBACK_FAILURE.rawValue
 
-/// The session that called nghttp2. Unretained, see `open`: it is alive, since it is on the stack.
-private func session(_ context: UnsafeMutableRawPointer?) -> HTTP2Session? {
-  context.map { Unmanaged<HTTP2Session>.fromOpaque($0).takeUnretainedValue() }
+/// Calls `body` with the session that called nghttp2. Unretained, see `open`: it is alive, since it is on the stack, and
+/// so it is not counted either, a dozen times a call.
+@inline(__always)
+private func withSession<Result>(
+  _ context: UnsafeMutableRawPointer?,
+  or failure: Result,
+  _ body: (HTTP2Session) -> Result
+) -> Result {
+  guard let context else { return failure }
+  return Unmanaged<HTTP2Session>.fromOpaque(context)._withUnsafeGuaranteedRef(body)
 }
 
 /// Calls `body` with a provider that reads from the queue of whichever stream it is given to. nghttp2 copies it.

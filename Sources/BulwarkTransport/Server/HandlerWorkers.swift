@@ -24,9 +24,10 @@ final class HandlerWorkers: @unchecked Sendable {
   /// Runs the handler's first part, up to where it waits, right here.
   ///
   /// - Returns: what runs it, for as long as the handler has not returned.
-  func start(_ call: StartedCall) -> HandlerWorker {
+  func start(_ call: consuming StartedCall) -> HandlerWorker {
     if let worker = self.idle.popLast() {
-      self.executor.runInPlace { worker.resume(with: call) }
+      worker.call = call
+      self.executor.runInPlace { worker.resume() }
       return worker
     }
     let worker = HandlerWorker(call)
@@ -47,7 +48,7 @@ final class HandlerWorkers: @unchecked Sendable {
   func close() {
     self.isClosed = true
     for worker in self.idle {
-      self.executor.runInPlace { worker.resume(with: nil) }
+      self.executor.runInPlace { worker.resume() }
     }
     self.idle = []
   }
@@ -57,7 +58,8 @@ final class HandlerWorkers: @unchecked Sendable {
 ///
 /// `@unchecked Sendable`: as `HandlerWorkers`.
 final class HandlerWorker: @unchecked Sendable {
-  private var call: StartedCall?
+  /// What it does when it is resumed; if there is nothing, it ends.
+  fileprivate var call: StartedCall?
   /// Unchecked, because a checked one is an allocation per call. It is resumed once: whoever does takes the worker out
   /// of the idle ones first.
   private var wakeUp: UnsafeContinuation<Void, Never>?
@@ -65,12 +67,11 @@ final class HandlerWorker: @unchecked Sendable {
   private var isCancelled = false
   fileprivate var task: Task<Void, Never>?
 
-  fileprivate init(_ call: StartedCall) {
+  fileprivate init(_ call: consuming StartedCall) {
     self.call = call
   }
 
-  fileprivate func resume(with call: StartedCall?) {
-    self.call = call
+  fileprivate func resume() {
     self.wakeUp.take()?.resume()
   }
 
@@ -80,7 +81,7 @@ final class HandlerWorker: @unchecked Sendable {
       guard !self.isCancelled else { return }
       await withUnsafeContinuation { continuation in
         self.wakeUp = continuation
-        if !workers.takeBack(self) { self.resume(with: nil) }
+        if !workers.takeBack(self) { self.resume() }
       }
     }
   }

@@ -19,20 +19,23 @@ struct ResponseHeaders {
     in bytes: [UInt8],
     accepting accepted: CompressionAlgorithms = []
   ) {
+    let span = bytes.span
     for field in fields {
-      self.read(bytes[field.name], bytes[field.value])
+      self.read(field, HeaderName(span.extracting(field.name)), in: bytes)
     }
     if !accepted.contains(self.encoding) {
       self.unknownEncoding = self.encoding.description
     }
   }
 
-  private mutating func read(_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) {
-    switch HeaderName(name) {
+  private mutating func read(_ field: HTTP2Field, _ name: HeaderName, in bytes: [UInt8]) {
+    // Sliced where an array is needed: each slice counts as one more reference.
+    var value: ArraySlice<UInt8> { bytes[field.value] }
+    switch name {
     case .status:
       self.httpStatus = Int(String(decoding: value, as: UTF8.self)) ?? 0
     case .contentType:
-      self.isGRPC = ContentType.isGRPC(value)
+      self.isGRPC = ContentType.isGRPC(bytes.span.extracting(field.value))
     case .grpcStatus:
       self.grpcStatus = StatusCode(
         wireValue: Int(String(decoding: value.trimmingSpace(), as: UTF8.self)) ?? -1
@@ -46,12 +49,12 @@ struct ResponseHeaders {
         self.unknownEncoding = String(decoding: value.prefix(32), as: UTF8.self)
       }
     case .application:
-      self.metadata.append(name: name, value: value.trimmingSpace())
+      self.metadata.append(name: bytes[field.name], value: value.trimmingSpace())
     case .applicationBinary:
-      let isRead = MetadataFields.appendBinary(name: name, value: value, to: &self.metadata)
+      let isRead = MetadataFields.appendBinary(name: bytes[field.name], value: value, to: &self.metadata)
       // Details explain a status; without them it still is one.
-      if !isRead, !name.equals("grpc-status-details-bin") {
-        self.malformedBinary = String(decoding: name, as: UTF8.self)
+      if !isRead, !bytes.span.extracting(field.name).equals("grpc-status-details-bin") {
+        self.malformedBinary = String(decoding: bytes[field.name], as: UTF8.self)
       }
     case .method, .path, .scheme, .authority, .te, .contentLength, .grpcTimeout, .grpcAcceptEncoding,
       .grpcReserved:

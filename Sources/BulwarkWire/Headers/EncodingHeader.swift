@@ -4,9 +4,9 @@ import BulwarkCore
 enum EncodingHeader {
   /// The algorithm of a `grpc-encoding`; nil for one that we do not have.
   static func decode(_ value: ArraySlice<UInt8>) -> CompressionAlgorithm? {
-    if value.equals("identity") { return .identity }
-    if value.equals("gzip") { return .gzip }
-    if value.equals("deflate") { return .deflate }
+    if value.span.equals("identity") { return .identity }
+    if value.span.equals("gzip") { return .gzip }
+    if value.span.equals("deflate") { return .deflate }
     return nil
   }
 

@@ -21,7 +21,7 @@ enum HeaderName {
   case applicationBinary
 
   /// The length comes first: it leaves at most three candidates for a comparison.
-  init(_ name: ArraySlice<UInt8>) {
+  init(_ name: Span<UInt8>) {
     switch name.count {
     case 2 where name.equals("te"): self = .te
     case 5 where name.equals(":path"): self = .path
@@ -40,9 +40,11 @@ enum HeaderName {
     }
   }
 
-  private static func other(_ name: ArraySlice<UInt8>) -> HeaderName {
-    let isBinary = name.count > 4 && name.suffix(4).equals("-bin")
-    guard name.prefix(5).equals("grpc-") else { return isBinary ? .applicationBinary : .application }
+  private static func other(_ name: Span<UInt8>) -> HeaderName {
+    let isBinary = name.count > 4 && name.extracting(last: 4).equals("-bin")
+    guard name.extracting(first: 5).equals("grpc-") else {
+      return isBinary ? .applicationBinary : .application
+    }
     // These three are read by retry policies and by error details, so applications see them.
     if name.equals("grpc-status-details-bin") { return .applicationBinary }
     if name.equals("grpc-previous-rpc-attempts") || name.equals("grpc-retry-pushback-ms") {
@@ -52,17 +54,14 @@ enum HeaderName {
   }
 }
 
-extension ArraySlice<UInt8> {
-  /// Whether these are the bytes of a literal: compared in place, without a string.
+extension Span<UInt8> {
+  /// Whether these are the bytes of a literal: compared in place, without a string, and without the retain and release
+  /// that a slice of an array costs.
   @inline(__always)
   func equals(_ text: StaticString) -> Bool {
     guard self.count == text.utf8CodeUnitCount else { return false }
     return text.withUTF8Buffer { literal in
-      var index = self.startIndex
-      for byte in literal {
-        guard self[index] == byte else { return false }
-        index += 1
-      }
+      for index in self.indices where self[index] != literal[index] { return false }
       return true
     }
   }

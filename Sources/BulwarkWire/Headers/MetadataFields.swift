@@ -26,12 +26,12 @@ enum MetadataFields {
   static func append(_ metadata: Metadata, to fields: inout HTTP2FieldList) throws(RPCError) {
     for index in metadata.indices {
       let name = metadata.nameBytes(at: index)
-      switch HeaderName(name) {
+      switch HeaderName(name.span) {
       case .application:
         let value = metadata.valueBytes(at: index)
         guard self.isLegal(name: name) else { throw self.illegal(name, "its name") }
         guard value.allSatisfy({ (0x20...0x7E).contains($0) }) else { throw self.illegal(name, "its value") }
-        fields.add(name: name, value: value, neverIndex: name.equals("authorization"))
+        fields.add(name: name, value: value, neverIndex: name.span.equals("authorization"))
       case .applicationBinary:
         guard self.isLegal(name: name) else { throw self.illegal(name, "its name") }
         fields.add(name: name, value: Base64.encode(metadata.valueBytes(at: index)))

@@ -51,10 +51,10 @@ struct RequestHeaders {
   ) -> Result {
     var headers = RequestHeaders(after: earlier)
     var fault: RPCError?
+    let span = bytes.span
     for field in fields {
-      let name = bytes[field.name]
-      let value = bytes[field.value]
-      if let error = headers.read(name, value) {
+      let name = HeaderName(span.extracting(field.name))
+      if let error = headers.read(field, name, span.extracting(field.value), in: bytes) {
         fault = fault ?? error
       }
     }
@@ -93,16 +93,23 @@ struct RequestHeaders {
     case rejected(Rejection)
   }
 
-  private mutating func read(_ name: ArraySlice<UInt8>, _ value: ArraySlice<UInt8>) -> RPCError? {
-    switch HeaderName(name) {
+  private mutating func read(
+    _ field: HTTP2Field,
+    _ name: HeaderName,
+    _ span: Span<UInt8>,
+    in bytes: [UInt8]
+  ) -> RPCError? {
+    // Sliced where an array is needed: each slice counts as one more reference.
+    var value: ArraySlice<UInt8> { bytes[field.value] }
+    switch name {
     case .method:
-      self.isPost = value.equals("POST")
+      self.isPost = span.equals("POST")
     case .path:
       self.path = value
     case .contentType:
-      self.isGRPC = ContentType.isGRPC(value)
+      self.isGRPC = ContentType.isGRPC(span)
     case .te:
-      self.acceptsTrailers = value.equals("trailers")
+      self.acceptsTrailers = span.equals("trailers")
     case .grpcTimeout:
       guard let timeout = TimeoutHeader.decode(value.trimmingSpace()) else {
         return RPCError(
@@ -120,13 +127,15 @@ struct RequestHeaders {
     case .grpcAcceptEncoding:
       EncodingHeader.decodeList(value, into: &self.acceptedEncodings)
     case .application:
-      self.recurring.append(name: name, value: value.trimmingSpace())
+      self.recurring.append(name: bytes[field.name], value: value.trimmingSpace())
     case .applicationBinary:
-      let isRead = self.recurring.changeOwn { MetadataFields.appendBinary(name: name, value: value, to: &$0) }
+      let isRead = self.recurring.changeOwn {
+        MetadataFields.appendBinary(name: bytes[field.name], value: value, to: &$0)
+      }
       guard isRead else {
         return RPCError(
           code: .internalError,
-          message: "metadata \"\(String(decoding: name, as: UTF8.self))\" is not base64"
+          message: "metadata \"\(String(decoding: bytes[field.name], as: UTF8.self))\" is not base64"
         )
       }
     case .scheme, .authority, .status, .contentLength, .grpcStatus, .grpcMessage, .grpcReserved:
@@ -138,10 +147,11 @@ struct RequestHeaders {
 
 /// The media type of gRPC: `application/grpc`, alone or followed by `+codec` or `;parameters`.
 enum ContentType {
-  static func isGRPC(_ value: ArraySlice<UInt8>) -> Bool {
+  static func isGRPC(_ value: Span<UInt8>) -> Bool {
     let prefixLength = 16
-    guard value.prefix(prefixLength).equals("application/grpc") else { return false }
-    guard let next = value.dropFirst(prefixLength).first else { return true }
+    guard value.extracting(first: prefixLength).equals("application/grpc") else { return false }
+    guard value.count > prefixLength else { return true }
+    let next = value[prefixLength]
     return next == UInt8(ascii: "+") || next == UInt8(ascii: ";")
   }
 }
