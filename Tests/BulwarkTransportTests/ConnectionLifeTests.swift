@@ -47,7 +47,8 @@ import Testing
     let server = try await RawServer { frame, connection in
       guard frame.kind == .ping, frame.flags.isEmpty, connection <= 3 else { return [] }
       pings[connection - 1].complete(.success(.now()))
-      return [.goAway(lastStream: 0, code: 0xb, debug: "too_many_pings")]
+      // The call is ended too: one that is only not processed would go on elsewhere.
+      return [.reset(1, code: 8), .goAway(lastStream: 1, code: 0xb, debug: "too_many_pings")]
     }
     try await withClient(of: server.endpoint, configuration: Self.client(.milliseconds(20))) {
       client async throws in
