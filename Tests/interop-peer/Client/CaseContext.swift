@@ -59,7 +59,7 @@ struct InteropCase: Sendable {
 
   static let all =
     kinds + metadata + statuses + deadlines + cancellations + sizes + restarts + keepalives
-    + goodbyes
+    + goodbyes + credentials
 }
 
 /// Why a case has failed.
