@@ -26,11 +26,16 @@ final class OutboundMessages: MessageSink {
 
     /// Keeps what is being taken, whose bytes are still counted.
     mutating func keep(_ taken: Deque<OutboundMessage>) {
-      guard let kept = self.kept else { return }
+      guard self.kept != nil else { return }
       self.keptBytes += self.bytes + taken.count * MemoryLayout<OutboundMessage>.stride
       guard self.keptBytes <= OutboundMessages.keptBytesLimit else { return self.kept = nil }
-      // The first ones are shared with who takes them, and cost nothing.
-      self.kept = kept.isEmpty ? taken : kept + taken
+      if self.kept?.isEmpty == true {
+        // Shared with who takes them, so that a stream of one message pays nothing.
+        self.kept = taken
+      } else {
+        // In place: a copy each time would cost the square of the messages.
+        self.kept?.append(contentsOf: taken)
+      }
     }
   }
 
