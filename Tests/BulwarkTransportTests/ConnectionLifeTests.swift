@@ -18,12 +18,16 @@ import Testing
 
   // MARK: - Keepalive
 
-  @Test func aCallOfAServerThatFallsSilentFailsAndTheNextOneGoesElsewhere() async throws {
-    let server = try await RawServer { frame, connection in
+  @Test(arguments: [false, true])
+  func aCallOfAServerThatFallsSilentFailsAndTheNextOneGoesElsewhere(isSecure: Bool) async throws {
+    let authority = try TestAuthority()
+    let certificate = isSecure ? try authority.issue(dns: ["node.test"]) : nil
+    let server = try await RawServer(securedBy: certificate) { frame, connection in
       // Not even the PINGs of the first connection are answered.
       connection > 1 ? RawFrame.answers(to: frame) : []
     }
-    let configuration = Self.client(.milliseconds(50), timeout: .milliseconds(50))
+    var configuration = Self.client(.milliseconds(50), timeout: .milliseconds(50))
+    if isSecure { configuration.tls = ClientTLS(try authority.trust(), serverName: "node.test") }
     try await withClient(of: server.endpoint, configuration: configuration) { client async throws in
       let error = await #expect(throws: RPCError.self) { try await client.echo("lost") }
       #expect(error?.code == .unavailable)
@@ -42,12 +46,35 @@ import Testing
     try await server.close()
   }
 
+  /// The pings are those of the connection, whatever it runs over; here they go through TLS both ways.
+  @Test func aServerOverTLSThatAnswersPingsKeepsItsCall() async throws {
+    let authority = try TestAuthority()
+    let pings = Total()
+    let fourth = Promise<Void>()
+    let server = try await RawServer(securedBy: authority.issue(dns: ["node.test"])) { frame, _ in
+      guard frame.kind == .ping, frame.flags.isEmpty else { return [] }
+      pings.add(1)
+      if pings.value == 4 { fourth.complete(.success(())) }
+      return RawFrame.answers(to: frame)
+    }
+    var configuration = Self.client(.milliseconds(20))
+    configuration.tls = ClientTLS(try authority.trust(), serverName: "node.test")
+    try await withClient(of: server.endpoint, configuration: configuration) { client async throws in
+      let call = client.stream(ByteService.bidi.descriptor, CallOptions(), onlyRequest: nil)
+      try await fourth.value()
+      #expect((call as? ClientStreamCall)?.hasEnded == false)
+      call.cancel()
+    }
+    try await server.close()
+  }
+
   @Test func aServerIsPingedHalfAsOftenEachTimeItComplains() async throws {
     let pings = (0..<3).map { _ in Promise<MonotonicInstant>() }
     let server = try await RawServer { frame, connection in
       guard frame.kind == .ping, frame.flags.isEmpty, connection <= 3 else { return [] }
       pings[connection - 1].complete(.success(.now()))
-      return [.goAway(lastStream: 0, code: 0xb, debug: "too_many_pings")]
+      // The call is ended too: one that is only not processed would go on elsewhere.
+      return [.reset(1, code: 8), .goAway(lastStream: 1, code: 0xb, debug: "too_many_pings")]
     }
     try await withClient(of: server.endpoint, configuration: Self.client(.milliseconds(20))) {
       client async throws in
@@ -131,6 +158,34 @@ import Testing
       let second = try await client.echo("second")
       #expect(second == "second")
       #expect(server.connections == 2)
+    }
+    try await server.close()
+  }
+
+  /// Else a server that ends idle connections would never be rid of it.
+  @Test func aLostConnectionIsMadeAnewAtOnceOnlyIfThereWasACall() async throws {
+    let server = try await RawServer { frame, connection in
+      switch (connection, frame.kind) {
+      case (1, .data): RawFrame.answers(to: frame) + [.goAway(lastStream: frame.stream, code: 0)]
+      case (2, .settings) where frame.flags.isEmpty: [.goAway(lastStream: 0, code: 0)]
+      default: RawFrame.answers(to: frame)
+      }
+    }
+    try await withClient(of: server.endpoint) { client async throws in
+      var updates = client.connectivityUpdates.makeAsyncIterator()
+      let first = try await client.echo("first")
+      #expect(first == "first")
+      let expected: [ConnectivityState] = [.idle, .connecting, .ready, .idle, .connecting, .ready, .idle]
+      var states: [ConnectivityState] = []
+      while states.count < expected.count, let state = await updates.next() { states.append(state) }
+      #expect(states == expected)
+      // Whatever was to follow from the second loss at once has, when the loop has time for this.
+      await Task(executorPreference: client.executor) {}.value
+      #expect(client.connectivity == .idle)
+      #expect(server.connections == 2)
+      let second = try await client.echo("second")
+      #expect(second == "second")
+      #expect(server.connections == 3)
     }
     try await server.close()
   }

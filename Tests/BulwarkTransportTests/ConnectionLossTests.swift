@@ -72,6 +72,22 @@ import Testing
     try await server.close()
   }
 
+  /// As a proxy does that allows a connection so many calls.
+  @Test func noCallFailsWhenEachConnectionGoesAwayAfterItsAnswer() async throws {
+    let server = try await RawServer { frame, _ in
+      guard frame.kind == .data else { return [] }
+      return RawFrame.answers(to: frame) + [.goAway(lastStream: frame.stream, code: 0)]
+    }
+    try await withClient(of: server.endpoint, configuration: ClientConfiguration()) { client in
+      for number in 1...10 {
+        let echo = try await client.echo("call \(number)")
+        #expect(echo == "call \(number)")
+        #expect(server.connections >= number)
+      }
+    }
+    try await server.close()
+  }
+
   @Test func aRefusedStreamIsSentOnceMoreOnTheSameConnection() async throws {
     let requests = Counter()
     let server = try await RawServer { frame, _ in

@@ -20,6 +20,34 @@ import Testing
     }
   }
 
+  @Test(arguments: [false, true])
+  func aDeadlineEndsACallWhoseTargetIsStillLookedUp(waitForReady: Bool) async throws {
+    try await withServer(ByteService()) { _, endpoint async throws in
+      let resolver = HeldResolver(endpoint)
+      let client = Client(to: resolver, configuration: .impatient)
+      client.connect()
+      for await state in client.connectivityUpdates where state == .connecting { break }
+      let options = CallOptions(timeout: .milliseconds(20), waitForReady: waitForReady)
+      let unary = await #expect(throws: RPCError.self) { try await client.echo("early", options: options) }
+      #expect(unary?.code == .deadlineExceeded)
+      let stream = client.stream(ByteService.bidi.descriptor, options, onlyRequest: nil)
+      let streaming = await #expect(throws: RPCError.self) { try await stream.next() }
+      #expect(streaming?.code == .deadlineExceeded)
+      resolver.release()
+      let late = try await client.echo("late")
+      #expect(late == "late")
+      await client.close()
+    }
+  }
+
+  @Test func aClientWhoseTargetIsStillLookedUpCanBeClosed() async throws {
+    let client = Client(to: HeldResolver(.anyPort), configuration: .impatient)
+    let call = Task.immediate { try await client.echo("never") }
+    await client.close()
+    let error = await #expect(throws: RPCError.self) { try await call.value }
+    #expect(error?.code == .unavailable)
+  }
+
   @Test func aHandlerIsCancelledAtItsDeadline() async throws {
     let handler = HeldHandler()
     try await withConnection(to: handler.service) { client async throws in
@@ -69,5 +97,26 @@ import Testing
       #expect(try await client.echo("outer") == "none")
       #expect(try await client.echo("outer", options: CallOptions(timeout: .seconds(30))) == "inherited")
     }
+  }
+}
+
+/// Finds its endpoint when it is released.
+private struct HeldResolver: EndpointResolver {
+  let authority = "held.test"
+  let serverName: String? = nil
+  private let endpoint: Endpoint
+  private let released = Promise<Void>()
+
+  init(_ endpoint: Endpoint) {
+    self.endpoint = endpoint
+  }
+
+  func release() {
+    self.released.complete(.success(()))
+  }
+
+  func resolve() async throws -> [ResolvedEndpoint] {
+    try await self.released.value()
+    return [ResolvedEndpoint(self.endpoint)]
   }
 }

@@ -108,5 +108,6 @@ private final class RecordingReceiver: ClientCallReceiver, @unchecked Sendable {
   func received(bytes: ByteBuffer) {}
   func finished(trailing: Metadata) {}
   func opened() {}
+  func rewind() -> Bool { true }
   func writable(isBackedUp: Bool) {}
 }

@@ -60,6 +60,59 @@ import Testing
     #expect(messages.take().messages.isEmpty)
   }
 
+  @Test func whatWasTakenCanBeTakenOnceMoreBeforeWhatWaits() async throws {
+    let messages = OutboundMessages(keepsTaken: true) {}
+    for text in ["a", "b"] {
+      try await messages.write(ByteBuffer(string: text))
+      _ = messages.take()
+    }
+    try await messages.write(ByteBuffer(string: "c"))
+    messages.finish()
+    #expect(messages.rewind())
+    let (again, isFinished) = messages.take()
+    #expect(again.map { String(buffer: $0.bytes) } == ["a", "b", "c"])
+    #expect(isFinished)
+    #expect(!messages.rewind(), "a call is sent twice at most")
+  }
+
+  @Test func nothingIsKeptUnlessAskedForNorOnceTheServerHasAnswered() async throws {
+    let servers = OutboundMessages {}
+    try await servers.write(self.message)
+    _ = servers.take()
+    #expect(!servers.rewind())
+
+    let answered = OutboundMessages(keepsTaken: true) {}
+    try await answered.write(self.message)
+    _ = answered.take()
+    answered.forgetTaken()
+    #expect(!answered.rewind())
+  }
+
+  @Test func noMoreIsKeptThanTheLimit() async throws {
+    let cost = MemoryLayout<OutboundMessage>.stride
+    for (bytes, isKept) in [
+      (OutboundMessages.keptBytesLimit - cost, true), (OutboundMessages.keptBytesLimit - cost + 1, false),
+    ] {
+      let messages = OutboundMessages(keepsTaken: true) {}
+      // It waits for the loop, being above the high-water mark.
+      let writer = Task.immediate { try await messages.write(ByteBuffer(repeating: 0, count: bytes)) }
+      _ = messages.take()
+      messages.setBackedUp(false)
+      try await writer.value
+      #expect(messages.rewind() == isKept)
+    }
+  }
+
+  @Test func messagesWithoutBytesAreNotKeptWithoutEnd() async throws {
+    let messages = OutboundMessages(keepsTaken: true) {}
+    let most = OutboundMessages.keptBytesLimit / MemoryLayout<OutboundMessage>.stride
+    for _ in 0...most {
+      try await messages.write(ByteBuffer())
+      _ = messages.take()
+    }
+    #expect(!messages.rewind())
+  }
+
   @Test func aCancelledWriterGoesOnAtOnce() async throws {
     let messages = OutboundMessages {}
     messages.setBackedUp(true)

@@ -61,9 +61,9 @@ def free_port() -> int:
 class Proxy(Program):
     """A proxy that takes connections, or has ended."""
 
-    def __init__(self, command: tuple[str, ...], port: int):
+    def __init__(self, name: str, command: tuple[str, ...], port: int):
         super().__init__(*command)
-        self.port, self.target = port, f"127.0.0.1:{port}"
+        self.name, self.port, self.target = name, port, f"127.0.0.1:{port}"
         until = time.monotonic() + START_SECONDS
         while self.is_running and not self._listens():
             if time.monotonic() > until:
@@ -113,7 +113,7 @@ def start_proxy(name: str, backend: int, folder: pathlib.Path, requests: int = 1
         )
         file.write_text(text)
         command = (program, f"--conf={file}") if name == "nghttpx" else (program, "-c", str(file), "-p", str(folder))
-        proxy = Proxy(command, port)
+        proxy = Proxy(name, command, port)
         if proxy.is_running:
             return proxy
     raise AssertionError(proxy.describe(f"did not start on any of {CLASHES} ports"))

@@ -53,7 +53,7 @@ def test_the_program_has_the_cases_of_the_readme(programs):
     program = Program(binary("interop-peer"), "client", "--list")
     programs.append(program)
     assert program.wait(CASE_SECONDS) == 0
-    assert sorted(program.lines) == sorted([*CASES, "restart", "keepalive"])
+    assert sorted(program.lines) == sorted([*CASES, "restart", "keepalive", "goodbye", "credentials"])
 
 
 @pytest.mark.parametrize("case", CASES)

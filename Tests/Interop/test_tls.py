@@ -1,6 +1,7 @@
 """TLS with grpcio on the other end, both ways: with and without client certificates, and what is refused."""
 
 import pathlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import grpc
@@ -134,8 +135,8 @@ def grpcio(programs, authority: Authority, mutual: bool) -> Server:
     return start(programs, grpcio_server("--max-receive", str(8 << 20), *options))
 
 
-def run(programs, server: Server, case: str, *options: str) -> Program:
-    program = Program(binary("interop-peer"), "client", "--target", server.target, "--case", case, *options)
+def run(programs, target: str, case: str, *options: str) -> Program:
+    program = Program(binary("interop-peer"), "client", "--target", target, "--case", case, *options)
     programs.append(program)
     return program
 
@@ -150,26 +151,79 @@ def said(program: Program) -> str:
 def test_our_client_calls(programs, authority, mutual, whose, case):
     server = (grpcio if whose == "grpcio" else our_server)(programs, authority, mutual)
     client = authority.issue("client.test").options if mutual else ()
-    program = run(programs, server, case, *authority.trust, "--tls-name", NAME, *client)
+    program = run(programs, server.target, case, *authority.trust, "--tls-name", NAME, *client)
     assert program.wait(SECONDS) == 0, program.describe("failed")
 
 
 def test_our_client_tells_why_it_does_not_connect(programs, authority, stranger):
     server = grpcio(programs, authority, mutual=False)
-    output = said(run(programs, server, "empty_unary", *stranger.trust, "--tls-name", NAME))
+    output = said(run(programs, server.target, "empty_unary", *stranger.trust, "--tls-name", NAME))
     assert "the server's certificate is not trusted" in output
-    output = said(run(programs, server, "empty_unary", *authority.trust, "--tls-name", "other.test"))
+    output = said(run(programs, server.target, "empty_unary", *authority.trust, "--tls-name", "other.test"))
     assert "the server's certificate is not for other.test" in output
     plain = start(programs, grpcio_server())
-    output = said(run(programs, plain, "empty_unary", *authority.trust, "--tls-name", NAME))
+    output = said(run(programs, plain.target, "empty_unary", *authority.trust, "--tls-name", NAME))
     assert "the server does not speak TLS" in output
 
 
 def test_our_client_tells_that_grpcio_wants_another_certificate(programs, authority, stranger):
     server = grpcio(programs, authority, mutual=True)
-    output = said(run(programs, server, "empty_unary", *authority.trust, "--tls-name", NAME))
+    output = said(run(programs, server.target, "empty_unary", *authority.trust, "--tls-name", NAME))
     # grpcio hangs up without an alert.
     assert "it may want another client certificate" in output
     strange = stranger.issue("client.test").options
-    output = said(run(programs, server, "empty_unary", *authority.trust, "--tls-name", NAME, *strange))
+    output = said(run(programs, server.target, "empty_unary", *authority.trust, "--tls-name", NAME, *strange))
     assert "it may want another client certificate" in output
+
+
+class Doorkeeper(grpc.ServerInterceptor):
+    """Keeps what each call has shown, by method."""
+
+    def __init__(self):
+        self.shown: dict[str, list[str]] = {}
+
+    def intercept_service(self, continuation, details):
+        shown = [value for key, value in details.invocation_metadata if key == "authorization"]
+        self.shown[details.method.rpartition("/")[2]] = shown
+        return continuation(details)
+
+
+class Echoing(interop_grpc.InteropServicer):
+    def Echo(self, request, context):
+        return interop.EchoResponse(payload=request.payload)
+
+    def Converse(self, requests, context):
+        for request in requests:
+            yield interop.EchoResponse(payload=request.payload)
+
+
+@pytest.fixture
+def doorkeeper() -> Doorkeeper:
+    return Doorkeeper()
+
+
+@pytest.fixture
+def grpcio_here(doorkeeper) -> grpc.Server:
+    """A server of this process, to which a port is to be added before it is started."""
+    server = grpc.server(ThreadPoolExecutor(2), interceptors=[doorkeeper])
+    interop_grpc.add_InteropServicer_to_server(Echoing(), server)
+    yield server
+    server.stop(None).wait()
+
+
+def test_grpcio_sees_the_credentials_of_our_calls(programs, authority, doorkeeper, grpcio_here):
+    party = authority.issue(NAME)
+    credentials = grpc.ssl_server_credentials([(party.key.read_bytes(), party.cert.read_bytes())])
+    target = f"127.0.0.1:{grpcio_here.add_secure_port('127.0.0.1:0', credentials)}"
+    grpcio_here.start()
+    program = run(programs, target, "credentials", *authority.trust, "--tls-name", NAME)
+    assert program.wait(SECONDS) == 0, program.describe("failed")
+    expected = [f"Bearer of a call to https://{target}/bulwark.interop.Interop"]
+    assert doorkeeper.shown == {"Echo": expected, "Converse": expected}
+
+
+def test_our_client_shows_no_credentials_in_plaintext(programs, doorkeeper, grpcio_here):
+    target = f"127.0.0.1:{grpcio_here.add_insecure_port('127.0.0.1:0')}"
+    grpcio_here.start()
+    assert "UNAUTHENTICATED" in said(run(programs, target, "credentials"))
+    assert doorkeeper.shown == {}

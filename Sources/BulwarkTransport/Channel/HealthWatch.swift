@@ -60,8 +60,6 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
       waitForReady: false,
       receiver: self
     )
-    // It belongs to this endpoint: no other can answer for it.
-    call.wasResent = true
     self.call = call
     do throws(RPCError) {
       if try self.subchannel.start(call) { return }
@@ -129,6 +127,8 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
   func answered(_ response: Response<ByteBuffer>) {}
   func opened() {}
   func writable(isBackedUp: Bool) {}
+  /// It belongs to this endpoint: no other can answer for it.
+  func rewind() -> Bool { false }
 }
 
 /// The two messages of the health protocol, by hand: generated code would bring a message library to every client.

@@ -188,9 +188,13 @@ final class Subchannel: ClientConnectionOwner {
 
   func connectionGoingAway(_ handler: ClientChannelHandler, reason: String) {
     guard self.noLongerReady(handler) else { return }
-    self.handle(
-      self.machine.goingAway("\(self.endpoint): \(reason)", now: .now(), jitter: .random(in: -1...1))
+    let action = self.machine.goingAway(
+      "\(self.endpoint): \(reason)",
+      hasAnswered: handler.hasAnswered,
+      now: .now(),
+      jitter: .random(in: -1...1)
     )
+    self.handle(action)
   }
 
   func connectionClosed(_ handler: ClientChannelHandler, reason: String) {

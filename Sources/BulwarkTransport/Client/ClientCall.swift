@@ -14,6 +14,9 @@ protocol ClientCallReceiver: AnyObject, Sendable {
   /// The call has its stream; what was written so far can be sent.
   func opened()
   func writable(isBackedUp: Bool)
+  /// The server has not processed the call, which may be opened again: what was sent of it has to be sent again from its
+  /// first message. False if that cannot be.
+  func rewind() -> Bool
 }
 
 /// A call of a client, from the moment it is made to its end.
@@ -93,4 +96,6 @@ final class UnaryReceiver: ClientCallReceiver, @unchecked Sendable {
   func finished(trailing: Metadata) {}
   func opened() {}
   func writable(isBackedUp: Bool) {}
+  /// Its one message is the call's.
+  func rewind() -> Bool { true }
 }

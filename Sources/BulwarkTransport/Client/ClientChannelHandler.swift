@@ -29,6 +29,9 @@ final class ClientChannelHandler: ChannelInboundHandler {
   /// Called when the server has complained about this connection's PINGs.
   var onTooManyPings: () -> Void = {}
 
+  /// Whether the server has ended a call with its status.
+  private(set) var hasAnswered = false
+
   private let connection: ClientConnection
   /// Until the connection is closed.
   private var owner: (any ClientConnectionOwner)?
@@ -213,6 +216,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
         self.owner?.connectionReady(self)
       case .unaryAnswered(let stream, let response):
         guard let call = self.calls.removeValue(forKey: stream) else { continue }
+        self.hasAnswered = true
         call.noteLoad(in: response.trailingMetadata)
         self.owner?.callEnded(call, nil)
         call.receiver.answered(response)
@@ -226,6 +230,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
         }
       case .streamFinished(let stream, let trailing):
         guard let call = self.calls.removeValue(forKey: stream) else { continue }
+        self.hasAnswered = true
         call.noteLoad(in: trailing)
         self.owner?.callEnded(call, nil)
         call.receiver.finished(trailing: trailing)

@@ -152,7 +152,7 @@ final class ClientCore: EndpointSetOwner {
       self.end(call, nil)
       return
     }
-    if failure.isUnprocessed, !call.hasRunOut, call.onlyMessage != nil, !call.wasResent, !self.isClosed {
+    if failure.isUnprocessed, !call.hasRunOut, !call.wasResent, !self.isClosed, call.receiver.rewind() {
       call.wasResent = true
       call.state = .new
       self.endpoints.moved(call)

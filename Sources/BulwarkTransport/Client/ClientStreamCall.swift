@@ -66,7 +66,7 @@ final class ClientStreamCall: ClientStream {
       link.onLoop { $0.consumed($1, bytes: bytes) }
     }
     let drain = DrainTarget()
-    self.outbound = OutboundMessages(compression: .fixed(compression)) {
+    self.outbound = OutboundMessages(compression: .fixed(compression), keepsTaken: true) {
       link.onLoop { core, call in
         if let messages = drain.messages { core.send(call, from: messages) }
       }
@@ -150,7 +150,11 @@ extension ClientStreamCall: ClientCallReceiver {
     self.outbound.setBackedUp(isBackedUp)
   }
 
+  func rewind() -> Bool { self.outbound.rewind() }
+
   func received(metadata: Metadata, encoding: CompressionAlgorithm) {
+    // Whoever answers has processed the call.
+    self.outbound.forgetTaken()
     if encoding != .identity { self.inbound.setEncoding(encoding) }
     self.metadata.complete(.success(metadata))
   }

@@ -16,14 +16,35 @@ final class OutboundMessages: MessageSink {
     var isBackedUp = false
     var end: RPCError?
     var waiter: CheckedContinuation<RPCError?, Never>?
+    /// What was taken, in case it has to be sent again; nil if it never has to be, or is too much.
+    var kept: Deque<OutboundMessage>?
+    var keptBytes = 0
 
     var mustWait: Bool {
       self.end == nil && (self.isBackedUp || self.bytes > OutboundMessages.highWaterMark)
+    }
+
+    /// Keeps what is being taken, whose bytes are still counted.
+    mutating func keep(_ taken: Deque<OutboundMessage>) {
+      guard self.kept != nil else { return }
+      self.keptBytes += self.bytes + taken.count * MemoryLayout<OutboundMessage>.stride
+      guard self.keptBytes <= OutboundMessages.keptBytesLimit else { return self.kept = nil }
+      if self.kept?.isEmpty == true {
+        // Shared with who takes them, so that a stream of one message pays nothing.
+        self.kept = taken
+      } else {
+        // In place: a copy each time would cost the square of the messages.
+        self.kept?.append(contentsOf: taken)
+      }
     }
   }
 
   /// How much may wait for the loop before the writer has to.
   private static let highWaterMark = 64 * 1024
+
+  /// How much is kept to be sent again, with what keeping a message costs. As gRPC's buffer for a call's retries (gRFC A6,
+  /// "retry buffering"; 256 KiB in gRPC C++ and grpc-go).
+  static let keptBytesLimit = 256 * 1024
 
   private let state = Mutex(State())
   private let compression: OutboundCompression
@@ -31,10 +52,16 @@ final class OutboundMessages: MessageSink {
 
   /// - Parameters:
   ///   - compression: how messages are compressed: on the writer's thread.
+  ///   - keepsTaken: whether what is taken can be taken once more, until it is forgotten.
   ///   - scheduleDrain: makes the loop call `take`; called on the writer's thread, and once until it does.
-  init(compression: OutboundCompression = .none, scheduleDrain: @escaping @Sendable () -> Void) {
+  init(
+    compression: OutboundCompression = .none,
+    keepsTaken: Bool = false,
+    scheduleDrain: @escaping @Sendable () -> Void
+  ) {
     self.compression = compression
     self.scheduleDrain = scheduleDrain
+    if keepsTaken { self.state.withLock { $0.kept = [] } }
   }
 
   // MARK: - The writer's side
@@ -117,10 +144,27 @@ final class OutboundMessages: MessageSink {
     self.state.withLock { state in
       var messages = Deque<OutboundMessage>()
       swap(&messages, &state.messages)
+      state.keep(messages)
       state.bytes = 0
       state.isDrainScheduled = false
       return (messages, state.isFinished)
     }
+  }
+
+  /// Makes all that was taken be taken once more, before what waits; false if it is not kept, or not any more.
+  func rewind() -> Bool {
+    self.state.withLock { state in
+      guard let kept = state.kept.take() else { return false }
+      state.bytes += kept.reduce(0) { $0 + $1.bytes.readableBytes }
+      state.messages = kept + state.messages
+      return true
+    }
+  }
+
+  /// What was taken need not be sent again.
+  func forgetTaken() {
+    // Freed outside the lock.
+    _ = self.state.withLock { $0.kept.take() }
   }
 
   /// Whether the transport has more of this half than the peer takes.
@@ -137,6 +181,7 @@ final class OutboundMessages: MessageSink {
     let waiter = self.state.withLock { state in
       state.end = state.end ?? error
       state.messages = []
+      state.kept = nil
       state.bytes = 0
       return state.waiter.take()
     }

@@ -2,7 +2,7 @@ package import BulwarkCore
 
 /// When the connection to one endpoint is made, and what its state is.
 ///
-///      ┌──────────── lost or going away, after a while ──────────┐
+///      ┌── lost after a while, going away after an answer, too ──┐
 ///      ▼                                                         │
 ///     idle ──connect──▶ connecting ──────── SETTINGS ─────────▶ ready
 ///      ▲                    │                                    │
@@ -89,9 +89,17 @@ package struct SubchannelMachine: Equatable, Sendable {
 
   /// The server takes no new calls on the connection that was ready: an orderly stop, and no failure, unless it
   /// does the same to the next connection at once.
-  package mutating func goingAway(_ reason: String, now: MonotonicInstant, jitter: Double) -> OnFailure {
+  ///
+  /// - Parameter hasAnswered: whether a call was answered on the connection. Then it has done what it was made for, however
+  ///   short its life was: a proxy may allow so few calls a connection that one lasts milliseconds under load.
+  package mutating func goingAway(
+    _ reason: String,
+    hasAnswered: Bool,
+    now: MonotonicInstant,
+    jitter: Double
+  ) -> OnFailure {
     guard case .ready(let since) = self.state else { return .doNothing }
-    if self.hasLived(since, now) { return self.rest(failures: 0) }
+    if hasAnswered || self.hasLived(since, now) { return self.rest(failures: 0) }
     guard self.failures > 0 else { return self.rest(failures: 1) }
     return self.backOff(reason, since: since, now: now, jitter: jitter)
   }

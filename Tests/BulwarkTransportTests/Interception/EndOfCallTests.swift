@@ -23,7 +23,8 @@ import Testing
       try await withClient(of: try await server.listeningEndpoint) { client async throws in
         try await body(client.intercepted(by: [atClient]))
         #expect(try await atClient.end == clientEnd)
-        #expect(serverEnds.contains(try await atServer.end))
+        let serverEnd = try await atServer.end
+        #expect(serverEnds.contains(serverEnd))
       }
       server.beginGracefulShutdown()
       try await tasks.waitForAll()

@@ -2,6 +2,7 @@ import BulwarkCore
 import BulwarkTestKit
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 @testable import BulwarkTransport
@@ -102,13 +103,19 @@ final class RawServer: Sendable {
     }
   }
 
-  /// - Parameter answer: what to send when a frame of a connection has come; connections count from 1.
-  init(answer: @escaping Answer) async throws {
+  /// - Parameters:
+  ///   - certificate: what it shows over TLS; nil for plaintext.
+  ///   - answer: what to send when a frame of a connection has come; connections count from 1.
+  init(securedBy certificate: TestCertificate? = nil, answer: @escaping Answer) async throws {
     let count = ConnectionCount()
     self.connectionCount = count
+    let security = try certificate.map { try $0.serverContext { $0.applicationProtocols = ["h2"] } }
     self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
+          if let security {
+            try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: security))
+          }
           try channel.pipeline.syncOperations.addHandler(Handler(connection: count.next(), answer: answer))
         }
       }

@@ -64,7 +64,7 @@ import Testing
     var leaving = self.machine(state)
     let actions = [
       lost.connectionLost("gone", now: self.seconds(100), jitter: 0),
-      leaving.goingAway("bye", now: self.seconds(100), jitter: 0),
+      leaving.goingAway("bye", hasAnswered: false, now: self.seconds(100), jitter: 0),
     ]
     if state == .ready {
       #expect(actions == [.rest, .rest])
@@ -159,13 +159,23 @@ import Testing
     var lost = self.machine(.ready)
     #expect(lost.connectionLost("gone", now: self.start, jitter: 0) == .backOff(until: self.seconds(1)))
     var stopped = self.machine(.ready)
-    #expect(stopped.goingAway("bye", now: self.start, jitter: 0) == .rest)
+    #expect(stopped.goingAway("bye", hasAnswered: false, now: self.start, jitter: 0) == .rest)
     _ = stopped.connect(now: self.start)
     stopped.connected(now: self.start)
-    guard case .backOff = stopped.goingAway("bye", now: self.start, jitter: 0) else {
+    guard case .backOff = stopped.goingAway("bye", hasAnswered: false, now: self.start, jitter: 0) else {
       Issue.record("rested twice")
       return
     }
+  }
+
+  @Test func aServerThatAnswersAndGoesAwayIsConnectedAgainAtOnceEachTime() {
+    var machine = self.machine(.ready)
+    for _ in 0..<10 {
+      #expect(machine.goingAway("bye", hasAnswered: true, now: self.start, jitter: 0) == .rest)
+      #expect(machine.connect(now: self.start) == true)
+      machine.connected(now: self.start)
+    }
+    #expect(machine.goingAway("bye", hasAnswered: false, now: self.start, jitter: 0) == .rest)
   }
 
   @Test func everyDelayIsWithinItsBounds() {

@@ -21,8 +21,14 @@ struct SoakCall: Sendable {
   /// How long a handler waits whose answer nobody is to see.
   private static let forever: UInt32 = 60_000
 
-  /// - Parameter timeout: of the calls that are to be answered.
-  static func random(timeout: Duration, using generator: inout SeededGenerator) -> SoakCall {
+  /// - Parameters:
+  ///   - timeout: of the calls that are to be answered.
+  ///   - isAnswered: whether the call is to be; otherwise that is a matter of chance, too.
+  static func random(
+    timeout: Duration,
+    isAnswered: Bool,
+    using generator: inout SeededGenerator
+  ) -> SoakCall {
     let kinds: [CallKind] = [.unary, .clientStreaming, .serverStreaming, .bidirectional]
     var call = SoakCall(
       kind: kinds.randomElement(using: &generator) ?? .unary,
@@ -32,6 +38,7 @@ struct SoakCall: Sendable {
     )
     let size = Int.random(in: 0..<1 << Int.random(in: 0...13, using: &generator), using: &generator)
     call.payload = [UInt8](repeating: .random(in: 0...255, using: &generator), count: size)
+    guard !isAnswered else { return call }
     switch Int.random(in: 0..<10, using: &generator) {
     case 0: call.ending = .failure(StatusCode(wireValue: .random(in: 1...16, using: &generator)))
     case 1:

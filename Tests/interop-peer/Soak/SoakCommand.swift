@@ -34,6 +34,9 @@ struct SoakCommand: AsyncParsableCommand {
   @Flag(help: "The server may be gone for a while: calls may fail with UNAVAILABLE, and at their deadlines.")
   var outages = false
 
+  @Flag(help: "Every call is to be answered: no stream is reset, which some peers count as an attack.")
+  var answered = false
+
   @Option(help: "Repeats the calls of a run.")
   var seed = UInt64.random(in: 0 ... .max)
 
@@ -51,7 +54,8 @@ struct SoakCommand: AsyncParsableCommand {
       InteropClient(client.intercepted(by: [tally])),
       callers: self.callers,
       timeout: .milliseconds(self.timeoutMs),
-      allowsOutages: self.outages
+      allowsOutages: self.outages,
+      areAllAnswered: self.answered
     )
     var rate: Double?
     if self.share < 1 {

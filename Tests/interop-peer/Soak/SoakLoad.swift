@@ -25,6 +25,7 @@ final class SoakLoad: Sendable {
   private let callers: Int
   private let timeout: Duration
   private let allowsOutages: Bool
+  private let areAllAnswered: Bool
   private let state = Mutex(State())
 
   /// - Parameters:
@@ -32,11 +33,19 @@ final class SoakLoad: Sendable {
   ///   - timeout: of the calls that are to be answered.
   ///   - allowsOutages: whether the server may be gone for a while: then calls may end with UNAVAILABLE, and at their
   ///     deadlines.
-  init(_ interop: InteropClient, callers: Int, timeout: Duration, allowsOutages: Bool) {
+  ///   - areAllAnswered: whether no call is to end in another way than with its answer.
+  init(
+    _ interop: InteropClient,
+    callers: Int,
+    timeout: Duration,
+    allowsOutages: Bool,
+    areAllAnswered: Bool
+  ) {
     self.interop = interop
     self.callers = callers
     self.timeout = timeout
     self.allowsOutages = allowsOutages
+    self.areAllAnswered = areAllAnswered
   }
 
   var calls: Int { self.state.withLock { $0.calls } }
@@ -80,7 +89,8 @@ final class SoakLoad: Sendable {
         try? await Task.sleep(until: next)
         next = max(next + interval, .now)
       }
-      await self.call(.random(timeout: self.timeout, using: &generator))
+      let call = SoakCall.random(timeout: self.timeout, isAnswered: self.areAllAnswered, using: &generator)
+      await self.call(call)
     }
   }
 

@@ -9,12 +9,7 @@ struct RawTLSServer {
   private let listener: any Channel
 
   init(_ certificate: TestCertificate, _ change: (inout TLSConfiguration) -> Void) async throws {
-    var configuration = TLSConfiguration.makeServerConfiguration(
-      certificateChain: try NIOSSLCertificate.fromPEMBytes(certificate.pem).map { .certificate($0) },
-      privateKey: .privateKey(try NIOSSLPrivateKey(bytes: certificate.key, format: .pem))
-    )
-    change(&configuration)
-    let context = try NIOSSLContext(configuration: configuration)
+    let context = try certificate.serverContext(change)
     self.listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
       .childChannelInitializer { channel in
         channel.eventLoop.makeCompletedFuture {
@@ -60,5 +55,17 @@ struct RawTLSClient {
   /// Returns when the server has closed the connection.
   func closedByServer() async throws {
     try await self.channel.closeFuture.get()
+  }
+}
+
+extension TestCertificate {
+  /// What a server shows this with.
+  func serverContext(_ change: (inout TLSConfiguration) -> Void = { _ in }) throws -> NIOSSLContext {
+    var configuration = TLSConfiguration.makeServerConfiguration(
+      certificateChain: try NIOSSLCertificate.fromPEMBytes(self.pem).map { .certificate($0) },
+      privateKey: .privateKey(try NIOSSLPrivateKey(bytes: self.key, format: .pem))
+    )
+    change(&configuration)
+    return try NIOSSLContext(configuration: configuration)
   }
 }
