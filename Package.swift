@@ -283,10 +283,11 @@ let package = Package(
       path: "Tests/TestMessages",
       swiftSettings: settings
     ),
-    // The same messages as swift-protobuf's generator writes them.
+    // The same messages as swift-protobuf's generator writes them, and a service with such messages. Without the settings,
+    // as in a package that has had them before.
     .target(
       name: "SwiftProtobufMessages",
-      dependencies: [swiftProtobuf],
+      dependencies: ["BulwarkSwiftProtobuf", "BulwarkInterceptors", "BulwarkCore", swiftProtobuf],
       path: "Tests/SwiftProtobufMessages"
     ),
     .executableTarget(
@@ -393,8 +394,8 @@ let package = Package(
     .testTarget(
       name: "BulwarkSwiftProtobufTests",
       dependencies: [
-        "BulwarkSwiftProtobuf", "BulwarkProtobuf", "BulwarkCore", "BulwarkTestKit", "SwiftProtobufMessages",
-        "TestMessages", nioCore, swiftProtobuf,
+        "BulwarkSwiftProtobuf", "Bulwark", "BulwarkInterceptors", "BulwarkProtobuf", "BulwarkCore",
+        "BulwarkTestKit", "SwiftProtobufMessages", "TestMessages", nioCore, swiftProtobuf,
       ],
       swiftSettings: settings
     ),
