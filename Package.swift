@@ -300,7 +300,11 @@ let package = Package(
     // What other gRPC stacks judge, and are judged by: see Tests/Interop.
     .executableTarget(
       name: "interop-peer",
-      dependencies: ["Bulwark", "BulwarkWire", "BulwarkTestKit", arguments, lifecycle, signals, logging],
+      dependencies: [
+        "Bulwark", "BulwarkWire", "BulwarkTestKit", "SwiftProtobufMessages", swiftProtobuf, arguments,
+        lifecycle,
+        signals, logging,
+      ],
       path: "Tests/interop-peer",
       swiftSettings: settings
     ),

@@ -13,7 +13,8 @@ extension MessageCodec where Message: SwiftProtobuf.Message {
   /// message type, but no field, which the library does not tell.
   ///
   /// Decoding is bounded by the largest message that the call takes and by `BinaryDecodingOptions.messageDepthLimit`
-  /// (100), and by nothing else: the budget of memory that `ProtobufDecodingLimits` has is not there.
+  /// (100), and by nothing else: the budget of memory that `ProtobufDecodingLimits` has is not there. See
+  /// <doc:KeepYourMessages>.
   ///
   /// - Parameters:
   ///   - extensions: the proto2 extensions that are decoded; others stay in the unknown fields.

@@ -57,7 +57,9 @@ struct InteropCase: Sendable {
   let name: String
   let run: @Sendable (CaseContext) async throws -> Void
 
-  static let all = kinds + metadata + statuses + deadlines + cancellations + sizes + restarts + keepalives
+  static let all =
+    kinds + metadata + statuses + deadlines + cancellations + sizes + restarts + keepalives
+    + swiftProtobuf
 }
 
 /// Why a case has failed.
