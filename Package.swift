@@ -22,6 +22,7 @@ let arguments: Target.Dependency = .product(name: "ArgumentParser", package: "sw
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let configuration: Target.Dependency = .product(name: "Configuration", package: "swift-configuration")
 let yams: Target.Dependency = .product(name: "Yams", package: "Yams")
+let swiftProtobuf: Target.Dependency = .product(name: "SwiftProtobuf", package: "swift-protobuf")
 let collections: Target.Dependency = .product(name: "DequeModule", package: "swift-collections")
 
 let package = Package(
@@ -32,6 +33,7 @@ let package = Package(
     .library(name: "BulwarkResilience", targets: ["BulwarkResilience"]),
     .library(name: "BulwarkInProcess", targets: ["BulwarkInProcess"]),
     .library(name: "BulwarkProtobuf", targets: ["BulwarkProtobuf"]),
+    .library(name: "BulwarkSwiftProtobuf", targets: ["BulwarkSwiftProtobuf"]),
     .library(name: "BulwarkServices", targets: ["BulwarkServices"]),
     .library(name: "BulwarkTestKit", targets: ["BulwarkTestKit"]),
     .library(name: "BulwarkConfiguration", targets: ["BulwarkConfiguration"]),
@@ -57,7 +59,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-collections", from: "1.3.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.11.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.6.0"),
-    .package(url: "https://github.com/apple/swift-protobuf", from: "1.32.0"),
+    .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
     .package(url: "https://github.com/apple/swift-crypto", "3.12.0"..<"5.0.0"),
     .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0", traits: ["YAML"]),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.0"),
@@ -115,6 +117,12 @@ let package = Package(
     .target(
       name: "BulwarkProtobuf",
       dependencies: ["CProtobufC", "CBulwark", "BulwarkCore", nioCore],
+      swiftSettings: settings
+    ),
+    // The same for the messages that swift-protobuf's generator writes.
+    .target(
+      name: "BulwarkSwiftProtobuf",
+      dependencies: ["BulwarkCore", nioCore, swiftProtobuf],
       swiftSettings: settings
     ),
     .target(
@@ -275,6 +283,13 @@ let package = Package(
       path: "Tests/TestMessages",
       swiftSettings: settings
     ),
+    // The same messages as swift-protobuf's generator writes them, and a service with such messages. Without the settings,
+    // as in a package that has had them before.
+    .target(
+      name: "SwiftProtobufMessages",
+      dependencies: ["BulwarkSwiftProtobuf", "BulwarkInterceptors", "BulwarkCore", swiftProtobuf],
+      path: "Tests/SwiftProtobufMessages"
+    ),
     .executableTarget(
       name: "message-crosscheck",
       dependencies: ["TestMessages", "ConsensusService", "BenchEcho", "BulwarkProtobuf", "BulwarkCore"],
@@ -285,7 +300,11 @@ let package = Package(
     // What other gRPC stacks judge, and are judged by: see Tests/Interop.
     .executableTarget(
       name: "interop-peer",
-      dependencies: ["Bulwark", "BulwarkWire", "BulwarkTestKit", arguments, lifecycle, signals, logging],
+      dependencies: [
+        "Bulwark", "BulwarkWire", "BulwarkTestKit", "SwiftProtobufMessages", swiftProtobuf, arguments,
+        lifecycle,
+        signals, logging,
+      ],
       path: "Tests/interop-peer",
       swiftSettings: settings
     ),
@@ -374,6 +393,14 @@ let package = Package(
       name: "BulwarkProtobufTests",
       dependencies: ["BulwarkProtobuf", "BulwarkCore", "TestMessages", nioCore],
       exclude: ["Protos"],
+      swiftSettings: settings
+    ),
+    .testTarget(
+      name: "BulwarkSwiftProtobufTests",
+      dependencies: [
+        "BulwarkSwiftProtobuf", "Bulwark", "BulwarkInterceptors", "BulwarkProtobuf", "BulwarkCore",
+        "BulwarkTestKit", "SwiftProtobufMessages", "TestMessages", nioCore, swiftProtobuf,
+      ],
       swiftSettings: settings
     ),
     .testTarget(

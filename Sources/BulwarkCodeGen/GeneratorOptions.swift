@@ -5,7 +5,8 @@ import SwiftProtobufPluginLibrary
 /// | key | value |
 /// |---|---|
 /// | `Visibility` | `public`, `package` or `internal` (the default): of everything that is generated |
-/// | `TypePrefix` | stands before the name of every top-level type, unless the file has `swift_prefix` |
+/// | `Messages` | `Bulwark` (the default), or `SwiftProtobuf`: only services are generated, with the messages that swift-protobuf's generator writes |
+/// | `TypePrefix` | stands before the name of every top-level type that is generated, unless the file has `swift_prefix` |
 /// | `FileNaming` | `FullPath` (the default), `PathToUnderscores` or `DropPath`, as in swift-protobuf |
 /// | `Import` | `FILE:MODULE`: the types of that .proto file are in that Swift module. May be given many times |
 /// | `ProtoPathModuleMappings` | a file of such mappings, in swift-protobuf's format |
@@ -35,8 +36,19 @@ public struct GeneratorOptions {
     case dropPath = "DropPath"
   }
 
+  /// Whose messages the methods of services have.
+  public enum Messages: String, CaseIterable, Sendable {
+    /// Those that are generated with the services, by BulwarkProtobuf.
+    case bulwark = "Bulwark"
+    /// Those that swift-protobuf's generator writes, by BulwarkSwiftProtobuf; none are generated.
+    case swiftProtobuf = "SwiftProtobuf"
+  }
+
   /// Who can see what is generated.
   public var visibility = Visibility.internal
+
+  /// Whose messages the methods of services have.
+  public var messages = Messages.bulwark
 
   /// What stands before the name of every top-level type.
   public var typePrefix = ""
@@ -55,11 +67,12 @@ public struct GeneratorOptions {
 
   /// Reads the options of a protoc run.
   ///
-  /// - Throws: ``GeneratorError`` for a key or a value that does not exist.
+  /// - Throws: ``GeneratorError`` for a key or a value that does not exist, and for what does not go together.
   public init(_ pairs: [(key: String, value: String)]) throws {
     for (key, value) in pairs {
       switch key {
       case "Visibility": self.visibility = try Self.choice(key, value)
+      case "Messages": self.messages = try Self.choice(key, value)
       case "FileNaming": self.fileNaming = try Self.choice(key, value)
       case "TypePrefix": self.typePrefix = value
       case "Import": try self.addImport(value)
@@ -67,6 +80,11 @@ public struct GeneratorOptions {
       case "ImportRuntime": self.importsRuntime = value != "false"
       default: throw GeneratorError(description: "unknown option '\(key)'")
       }
+    }
+    guard self.importsRuntime || self.messages == .bulwark else {
+      let reason =
+        "is for messages that become part of BulwarkProtobuf, and Messages=SwiftProtobuf generates none"
+      throw GeneratorError(description: "ImportRuntime=false \(reason)")
     }
   }
 
@@ -96,6 +114,16 @@ public struct GeneratorOptions {
     // The mappings always name swift-protobuf's module for the well-known types, which are not ours.
     let module = self.mappings?.moduleName(forFile: file)
     return module == self.mappings?.swiftProtobufModuleName ? nil : module
+  }
+
+  /// The Swift module that a .proto file's messages of swift-protobuf are in; nil if they are in the one that the
+  /// services of a file are generated for.
+  func swiftProtobufModule(of file: FileDescriptor, for services: FileDescriptor) -> String? {
+    if let module = self.modules[file.name] { return module }
+    let mappings = self.mappings ?? ProtoFileToModuleMappings()
+    let module = mappings.moduleName(forFile: file)
+    // The mappings that swift-protobuf's generator is given name the module generated for, too.
+    return module == mappings.moduleName(forFile: services) ? nil : module
   }
 
   /// Where a .proto file's Swift goes.

@@ -32,14 +32,15 @@ enum Generation {
     return Self.response(protos, options: options)
   }
 
-  /// The plugin's answer to protoc, with the last file to generate.
+  /// The plugin's answer to protoc, with the last files to generate.
   static func response(
     _ protos: [Google_Protobuf_FileDescriptorProto],
+    generating count: Int = 1,
     options: String = ""
   ) -> Google_Protobuf_Compiler_CodeGeneratorResponse {
     let request = Google_Protobuf_Compiler_CodeGeneratorRequest.with {
       $0.protoFile = protos
-      $0.fileToGenerate = protos.suffix(1).map(\.name)
+      $0.fileToGenerate = protos.suffix(count).map(\.name)
       $0.parameter = options
     }
     return generateCode(request: request, generator: BulwarkGenerator())

@@ -64,4 +64,15 @@ struct PolicySchemaTests {
     #expect(source.contains("struct RetryPolicy:"))
     #expect(!source.contains("BulwarkInterceptors"))
   }
+
+  @Test("is described where it is imported, though it is among the files to generate")
+  func copied() throws {
+    let user = try Google_Protobuf_FileDescriptorProto(
+      textFormatString: "name: \"user.proto\" syntax: \"proto3\" dependency: \"bulwark/policy.proto\""
+    )
+    let files = [try Generation.descriptorProto(), try PolicyProto.file(), user]
+    let response = Generation.response(files, generating: 2)
+    #expect(response.file.map(\.name) == ["user.bulwark.swift"])
+    #expect(Generation.source(of: response).contains("\"bulwark/policy.proto\",\n"))
+  }
 }

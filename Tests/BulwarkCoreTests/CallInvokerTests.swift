@@ -180,4 +180,13 @@ import Testing
     }
     #expect(fake.cancellations >= 1)
   }
+
+  // MARK: - Options
+
+  @Test func aTimeoutOfACallReplacesThatOfItsOptionsAndNoneLeavesThemAlone() {
+    let options = CallOptions(timeout: .seconds(5), waitForReady: true)
+    #expect(options.with(timeout: .seconds(1)).timeout == .seconds(1))
+    #expect(options.with(timeout: .seconds(1)).waitForReady)
+    #expect(options.with(timeout: nil).timeout == .seconds(5))
+  }
 }

@@ -44,12 +44,4 @@ struct MessageCodecTests {
     #expect(throws: Never.self) { try codec.decode(ByteBuffer(bytes: Wire.nested(1, depth: 1))) }
     #expect(throws: RPCError.self) { try codec.decode(ByteBuffer(bytes: Wire.nested(1, depth: 2))) }
   }
-
-  @Test("a timeout of a call replaces that of its options; none leaves them alone")
-  func timeouts() {
-    let options = CallOptions(timeout: .seconds(5), waitForReady: true)
-    #expect(options.with(timeout: .seconds(1)).timeout == .seconds(1))
-    #expect(options.with(timeout: .seconds(1)).waitForReady)
-    #expect(options.with(timeout: nil).timeout == .seconds(5))
-  }
 }

@@ -1,4 +1,4 @@
-"""A server that is not ours: PyPI's grpcio serving the interop, echo and consensus APIs.
+"""A server that is not ours: PyPI's grpcio serving the interop, tally, echo and consensus APIs.
 
     python Tests/Interop/grpcio_server.py --listen 127.0.0.1:0
 
@@ -7,15 +7,17 @@ The journal gets a line for each Echo that carries a key, when its handler start
 
 import argparse
 import asyncio
+import collections
 import pathlib
 import signal
 
 import grpc
+from google.protobuf import empty_pb2
 from google.rpc import status_pb2
 from grpc_status import rpc_status
 
 from fake_consensus import FakeConsensus
-from stubs import bench, bench_grpc, consensus_grpc, interop, interop_grpc
+from stubs import bench, bench_grpc, consensus_grpc, interop, interop_grpc, tally, tally_grpc
 
 CODES = {code.value[0]: code for code in grpc.StatusCode}
 
@@ -159,6 +161,38 @@ class Echo(bench_grpc.EchoServicer):
             await context.write(request)
 
 
+class Tally(tally_grpc.TallyServicer):
+    def __init__(self):
+        self.ballots = collections.Counter()
+
+    async def count(self, ballot, context):
+        if not ballot.voter:
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the ballot has no voter")
+        self.ballots[ballot.choice] += 1
+        return tally.Receipt(number=self.ballots.total(), ballot=ballot)
+
+    async def Cast(self, request, context):
+        return await self.count(request, context)
+
+    async def CastAll(self, requests, context):
+        receipt = tally.Receipt()
+        async for request in requests:
+            receipt = await self.count(request, context)
+        return receipt
+
+    async def Watch(self, request, context):
+        for _ in range(request.count):
+            await context.write(tally.Standing(ballots=self.ballots))
+
+    async def Confirm(self, requests, context):
+        async for request in requests:
+            await context.write(await self.count(request, context))
+
+    async def Reset(self, request, context):
+        self.ballots.clear()
+        return empty_pb2.Empty()
+
+
 def read(path: str | None) -> bytes | None:
     return pathlib.Path(path).read_bytes() if path else None
 
@@ -168,6 +202,7 @@ async def serve(options: argparse.Namespace) -> None:
         options=[("grpc.max_receive_message_length", options.max_receive), ("grpc.so_reuseport", 0)]
     )
     interop_grpc.add_InteropServicer_to_server(Interop(Ledger(options.journal)), server)
+    tally_grpc.add_TallyServicer_to_server(Tally(), server)
     bench_grpc.add_EchoServicer_to_server(Echo(), server)
     consensus_grpc.add_ConsensusServiceServicer_to_server(FakeConsensus(options.chain_id, options.validators), server)
     host, _, _ = options.listen.rpartition(":")

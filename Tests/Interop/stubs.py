@@ -60,6 +60,7 @@ FILES = (
     "bulwark/policy.proto",
     "bench/echo.proto",
     "interop/interop.proto",
+    "interop/tally.proto",
     "consensus/v1/consensus.proto",
     "consensus/v1/mock.proto",
     "grpc/testing/empty.proto",
@@ -77,6 +78,8 @@ bench = importlib.import_module("bench.echo_pb2")
 bench_grpc = importlib.import_module("bench.echo_pb2_grpc")
 interop = importlib.import_module("interop.interop_pb2")
 interop_grpc = importlib.import_module("interop.interop_pb2_grpc")
+tally = importlib.import_module("interop.tally_pb2")
+tally_grpc = importlib.import_module("interop.tally_pb2_grpc")
 consensus = importlib.import_module("consensus.v1.consensus_pb2")
 consensus_grpc = importlib.import_module("consensus.v1.consensus_pb2_grpc")
 mock = importlib.import_module("consensus.v1.mock_pb2")

@@ -32,6 +32,7 @@ CASES = [
     "message_limit",
     "thousand_calls",
     "backpressure",
+    "swift_protobuf",
 ]
 CASE_SECONDS = 30
 

@@ -2,7 +2,7 @@
 // swift-format-ignore-file
 
 public import BulwarkCore
-internal import BulwarkProtobuf
+import BulwarkProtobuf
 
 /// A simple service to test the various types of RPCs and experiment with
 /// performance with various types of payload.

@@ -10,7 +10,7 @@ struct Namer {
 
   init(options: GeneratorOptions, generating files: [FileDescriptor]) {
     self.options = options
-    self.generated = Set(files.map(\.name))
+    self.generated = Set(files.lazy.filter { !PolicySchema.isDefined(by: $0) }.map(\.name))
   }
 
   // MARK: - Types
@@ -84,8 +84,8 @@ struct Namer {
   // MARK: - Files
 
   /// The Swift modules that a file's types come from, apart from its own and the runtime.
-  func importedModules(of file: FileDescriptor) -> [String] {
-    Set(file.dependencies.compactMap { self.module(of: $0) }).sorted()
+  func importedModules(of file: FileDescriptor) -> Set<String> {
+    Set(file.dependencies.compactMap { self.module(of: $0) })
   }
 
   /// The name of the static property of `ProtoFile` that describes a file: `consensusV1Consensus`.
@@ -97,8 +97,10 @@ struct Namer {
 
   /// Whether code that describes the file is known to be there: it is generated now, or it is in another module.
   func hasDescriptor(_ file: FileDescriptor) -> Bool {
-    self.generated.contains(file.name) || self.options.module(of: file) != nil
-      || WellKnownTypes.prefixes[file.name] != nil
+    if self.generated.contains(file.name) { return true }
+    // A module with messages of swift-protobuf has no descriptions.
+    guard self.options.messages == .bulwark else { return false }
+    return self.options.module(of: file) != nil || WellKnownTypes.prefixes[file.name] != nil
   }
 
   private func prefix(of file: FileDescriptor) -> String {

@@ -29,7 +29,7 @@ enum ReservedNames {
   private static let types: Set<String> = [
     "Bool", "BulwarkCore", "BulwarkInterceptors", "BulwarkProtobuf", "Double", "Float", "Hashable", "Int32",
     "Int64", "Sendable",
-    "String", "Swift", "UInt32", "UInt64", "UInt8",
+    "String", "Swift", "SwiftProtobuf", "UInt32", "UInt64", "UInt8",
   ]
 
   /// The name of a property.

@@ -6,24 +6,34 @@ struct FilePlan {
   private let file: FileDescriptor
   private let namer: Namer
   private let options: GeneratorOptions
-  private let table: TablePlan
+  private let library: MessageLibrary
+  private let enums: [EnumDescriptor]
   private let messages: [MessagePlan]
   private let services: [ServicePrinter]
 
   /// - Throws: ``GeneratorError`` for a policy that cannot be.
   init(_ file: FileDescriptor, namer: Namer, options: GeneratorOptions) throws(GeneratorError) {
-    let table = TablePlan(file)
     self.file = file
     self.namer = namer
     self.options = options
-    self.table = table
-    self.messages = table.messages.map { MessagePlan($0, namer: namer, table: table) }
+    let library = MessageLibrary(file, namer: namer, options: options)
+    self.library = library
+    switch library {
+    case .bulwark:
+      let table = TablePlan(file)
+      self.enums = file.enums
+      self.messages = table.messages.map { MessagePlan($0, namer: namer, table: table) }
+    case .swiftProtobuf:
+      self.enums = []
+      self.messages = []
+    }
     let schema = PolicySchema(visibleIn: file)
     var services: [ServicePrinter] = []
     for service in file.services {
       let policies = try ServicePolicies(of: service, schema: schema)
+      let access = options.visibility.modifier
       services.append(
-        ServicePrinter(service, policies: policies, namer: namer, access: options.visibility.modifier)
+        ServicePrinter(service, policies: policies, namer: namer, messages: library, access: access)
       )
     }
     self.services = services
@@ -35,13 +45,13 @@ struct FilePlan {
     source.line("// swift-format-ignore-file")
     self.writeImports(to: &source)
     let printer = MessagePrinter(namer: self.namer, access: self.access, plans: self.messages)
-    for enumeration in self.file.enums {
+    for enumeration in self.enums {
       source.line()
       EnumPrinter(enumeration, namer: self.namer, access: self.access).write(to: &source)
     }
-    for message in self.file.messages {
+    for plan in self.messages where plan.message.containingType == nil {
       source.line()
-      printer.writeDeclaration(of: message, to: &source)
+      printer.writeDeclaration(of: plan.message, to: &source)
     }
     for service in self.services {
       source.line()
@@ -69,16 +79,18 @@ struct FilePlan {
   private var access: String { self.options.visibility.modifier }
 
   private func writeImports(to source: inout SourceText) {
-    var modules = self.namer.importedModules(of: self.file) + ["BulwarkCore"]
+    var modules = self.library.importedModules.union(["BulwarkCore"])
+    let declaresMessages = !self.messages.isEmpty || !self.enums.isEmpty
     if self.options.importsRuntime {
-      modules.append("BulwarkProtobuf")
-      if self.services.contains(where: \.hasPolicies) { modules.append("BulwarkInterceptors") }
+      if declaresMessages || !self.services.isEmpty { modules.insert(self.library.codecModule) }
+      if self.services.contains(where: \.hasPolicies) { modules.insert("BulwarkInterceptors") }
     }
     source.line()
-    for module in Set(modules).sorted() {
-      // A file of services alone names the runtime in no declaration of its own, and to import it publicly draws a warning.
-      let isHidden = module == "BulwarkProtobuf" && self.messages.isEmpty && self.file.enums.isEmpty
-      source.line("\(isHidden && !self.access.isEmpty ? "internal " : self.access)import \(module)")
+    for module in modules.sorted() {
+      // Services alone name the module of the codec in no declaration of their own: to import it publicly draws a warning,
+      // and to import it internally is an error beside an import without a modifier, as a user writes it.
+      let isNamed = module != self.library.codecModule || declaresMessages
+      source.line("\(isNamed ? self.access : "")import \(module)")
     }
   }
 }

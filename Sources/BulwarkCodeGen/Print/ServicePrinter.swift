@@ -7,13 +7,21 @@ struct ServicePrinter {
   private let name: String
   private let methods: [MethodPlan]
   private let policies: ServicePolicies
+  private let codec: String
   private let access: String
   private let file: String
 
-  init(_ service: ServiceDescriptor, policies: ServicePolicies, namer: Namer, access: String) {
+  init(
+    _ service: ServiceDescriptor,
+    policies: ServicePolicies,
+    namer: Namer,
+    messages: MessageLibrary,
+    access: String
+  ) {
     self.service = service
     self.policies = policies
     self.name = namer.name(of: service)
+    self.codec = messages.codec
     self.access = access
     self.file = namer.descriptorName(of: service.file)
     let names = namer.methods(of: service)
@@ -21,8 +29,8 @@ struct ServicePrinter {
       MethodPlan(
         method: method,
         name: ReservedNames.quoted(names[method.name] ?? method.name),
-        request: namer.name(of: method.inputType),
-        response: namer.name(of: method.outputType),
+        request: messages.name(of: method.inputType),
+        response: messages.name(of: method.outputType),
         isOffLoop: policies.offLoop.contains(method.name)
       )
     }
@@ -83,8 +91,8 @@ struct ServicePrinter {
         source.block("\(self.access)static let \(method.name) = \(type)(", closing: ")") { source in
           let path = "service: \"\(self.service.fullName)\", method: \"\(method.method.name)\""
           source.line("BulwarkCore.MethodDescriptor(\(path), kind: .\(method.kind)\(method.idempotency)),")
-          source.line("request: .protobuf,")
-          source.line("response: .protobuf")
+          source.line("request: \(self.codec),")
+          source.line("response: \(self.codec)")
         }
       }
       guard self.hasPolicies else { return }

@@ -59,7 +59,7 @@ struct InteropCase: Sendable {
 
   static let all =
     kinds + metadata + statuses + deadlines + cancellations + sizes + restarts + keepalives
-    + goodbyes + credentials
+    + goodbyes + credentials + swiftProtobuf
 }
 
 /// Why a case has failed.

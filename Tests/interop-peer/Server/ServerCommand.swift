@@ -3,6 +3,7 @@ import Bulwark
 import BulwarkWire
 import Logging
 import ServiceLifecycle
+import SwiftProtobufMessages
 import UnixSignals
 
 #if canImport(Glibc)
@@ -39,6 +40,7 @@ struct ServerCommand: AsyncParsableCommand {
       interceptors: tally.map { [$0] } ?? []
     ) {
       InteropService()
+      CountingTally()
       HealthService()
       ReflectionService()
     }

@@ -1,5 +1,3 @@
-public import BulwarkCore
-
 extension CallOptions {
   /// The same options with another timeout, or unchanged if that is nil. For generated clients.
   public func with(timeout: Duration?) -> CallOptions {
