@@ -23,6 +23,7 @@ from bench.stacks import (
     SERVER_SETTINGS,
     SWIFT,
     Stack,
+    allow_many_connections,
     need_two_cores,
 )
 from bench_machine import description, first_line
@@ -69,7 +70,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every value there, too")
     options = parser.parse_args()
     options.rounds = options.rounds or (3 if options.quick else 7)
-    options.seconds = options.seconds or (0.6 if options.quick else 2)
+    options.seconds = options.seconds or (0.5 if options.quick else 2)
     return options
 
 
@@ -98,7 +99,8 @@ def run(
 def main() -> None:
     options = parsed()
     need_two_cores()
-    chosen = measurements(re.compile(options.only))
+    allow_many_connections()
+    chosen = measurements(re.compile(options.only), options.quick)
     with files() as made:
         bench = Bench(options.peers / "load/.build/load", made, options.seconds, warm_up=min(0.5, options.seconds / 2))
         results, samples = run(chosen, stacks(options, made.folder), bench, options.rounds)

@@ -105,3 +105,9 @@ def _ended(process: subprocess.Popen) -> Iterator[None]:
 def need_two_cores() -> None:
     if os.cpu_count() < 2:
         sys.exit("one core for the server and one for the load are needed")
+
+
+def allow_many_connections() -> None:
+    """A shell's usual limit of 1,024 descriptors is too few for a server with 1,000 connections."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
