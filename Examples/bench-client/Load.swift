@@ -59,7 +59,7 @@ struct Load: Sendable {
     let message = self.message
     var start = ContinuousClock.now
     while start < self.window.end {
-      _ = try await echo.unary(message)
+      guard try await echo.unary(message) == message else { throw WrongEcho() }
       start = tally.ended(start, count: 1)
     }
     return tally
@@ -128,4 +128,8 @@ struct Load: Sendable {
 
 struct StreamEnded: Error, CustomStringConvertible {
   let description = "the server ended the stream before the client did"
+}
+
+struct WrongEcho: Error, CustomStringConvertible {
+  let description = "a response is not the echo of its request"
 }

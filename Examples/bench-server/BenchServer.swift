@@ -40,6 +40,12 @@ struct BenchServer: AsyncParsableCommand {
   )
   var policies: PolicyChoice = .none
 
+  @Option(help: ArgumentHelp("Speak TLS with this certificate chain in PEM.", valueName: "FILE"))
+  var tlsCert: String?
+
+  @Option(help: ArgumentHelp("The key of that certificate in PEM.", valueName: "FILE"))
+  var tlsKey: String?
+
   enum PolicyChoice: String, ExpressibleByArgument, CaseIterable {
     case none
     case all
@@ -59,11 +65,19 @@ struct BenchServer: AsyncParsableCommand {
 
   func validate() throws {
     guard (self.threads ?? 1) > 0 else { throw ValidationError("--threads must be at least 1") }
+    guard (self.tlsCert == nil) == (self.tlsKey == nil) else {
+      throw ValidationError("--tls-cert and --tls-key belong together")
+    }
   }
 
   func run() async throws {
     var configuration = ServerConfiguration()
     configuration.gracefulShutdownTimeout = .seconds(5)
+    if let chain = self.tlsCert, let key = self.tlsKey {
+      configuration.tls = ServerTLS(
+        try TLSCredentials(certificateChain: .file(chain), privateKey: .file(key), trustRoots: .system)
+      )
+    }
     let server = Server(
       listening: self.listen,
       configuration: configuration,

@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import os
 import statistics
 import sys
 from collections import defaultdict
 
-from bench_rpc import OURS, Stack, h2load, output, pinned, serving, unary_body
+from bench.load import files, h2load
+from bench.stacks import LOAD_CORE, OURS, Stack, need_two_cores, output, pinned, serving
 
 IN_FLIGHT = 32
 FLOODS = [0, IN_FLIGHT, 2 * IN_FLIGHT]
@@ -17,7 +17,7 @@ def stream_latency(stack: Stack, port: int, flood: int, seconds: float) -> tuple
     """The p99 in microseconds of calls that are let in, and how many others a second are refused beside them."""
     options = ["--target", f"127.0.0.1:{port}", "--kind", "server-stream", "--messages", "1", "--json"]
     options += ["--concurrency", str(IN_FLIGHT), "--flood", str(flood), "--seconds", str(seconds)]
-    report = json.loads(output(pinned(1, stack.client + options)))
+    report = json.loads(output(pinned(LOAD_CORE, stack.client + options)))
     return report["latency_microseconds"]["p99"], report.get("refusals_per_second", 0)
 
 
@@ -25,11 +25,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="dev/bench gates")
     parser.add_argument("--ours", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=5, help="rounds of everything (default 5)")
-    parser.add_argument("--requests", type=int, default=200_000, help="requests per server and round (default 200000)")
-    parser.add_argument("--seconds", type=float, default=2, help="seconds per flood and round (default 2)")
+    parser.add_argument("--seconds", type=float, default=2, help="seconds of each measurement (default 2)")
     options = parser.parse_args()
-    if os.cpu_count() < 2:
-        sys.exit("one core for the server and one for the load are needed")
+    need_two_cores()
 
     client = [f"{options.ours}/bench-client"]
     server = [f"{options.ours}/bench-server", "--threads", "1", "--policies"]
@@ -37,20 +35,19 @@ def main() -> None:
     rates: dict[str, list[float]] = defaultdict(list)
     latencies: dict[int, list[float]] = defaultdict(list)
     refusals: dict[int, list[float]] = defaultdict(list)
-    with unary_body() as body:
+    with files() as made:
         for number in range(1, options.rounds + 1):
             print(f"round {number} of {options.rounds}", file=sys.stderr)
             for choice, stack in stacks.items():
                 with serving(stack) as port:
-                    h2load(choice, port, body, options.requests // 10)
-                    rates[choice].append(h2load(choice, port, body, options.requests))
+                    is_refused, warm_up = choice == "closed", options.seconds / 4
+                    rate = h2load(stack, port, made, options.seconds, warm_up, is_refused=is_refused)
+                    rates[choice].append(rate.per_second)
             for flood in FLOODS:
                 with serving(stacks["closed"]) as port:
                     latency, refused = stream_latency(stacks["closed"], port, flood, options.seconds)
                     latencies[flood].append(latency)
                     refusals[flood].append(refused)
-
-    rate = {choice: statistics.median(values) for choice, values in rates.items()}
 
     def ratio(one: str, other: str) -> float:
         """The median of what each round says, since a machine that slows down slows both of a round."""
@@ -59,7 +56,7 @@ def main() -> None:
     print("\nh2load, 8 connections x 32 streams, 100-byte unary, one core each\n")
     print("| policies | calls/s, median | lowest to highest |\n|---|---|---|")
     for choice, values in rates.items():
-        print(f"| {choice} | {rate[choice]:,.0f} | {min(values):,.0f} to {max(values):,.0f} |")
+        print(f"| {choice} | {statistics.median(values):,.0f} | {min(values):,.0f} to {max(values):,.0f} |")
     quiet = statistics.median(latencies[0])
     print(f"\n{IN_FLIGHT} calls in flight that are let in, and a flood on the same connection\n")
     print("| refused calls in flight | refused/s | p99 of the others, us | to quiet |\n|---|---|---|---|")

@@ -2,9 +2,12 @@
 
 import argparse
 import json
+import pathlib
 import statistics
 import subprocess
 import sys
+
+from bench_machine import description
 
 # Nanoseconds, or what the column says; from the figures that the library was made to meet.
 STACK_MEDIAN, STACK_P99, LIMITER, OPEN_REJECTION = 120, 1000, 45, 40
@@ -51,10 +54,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="dev/bench policies", description=__doc__)
     parser.add_argument("--ours", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--go", help=argparse.SUPPRESS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=101, help="samples in a round; the median counts")
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--quick", action="store_true", help="one round of 31 samples")
+    parser.add_argument("--rounds", type=int, help="rounds of everything (default 3)")
+    parser.add_argument("--samples", type=int, help="samples in a round, whose median counts (default 101)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write what was measured there, too")
     options = parser.parse_args()
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    options.samples = options.samples or (31 if options.quick else 101)
 
     ours, theirs = [], []
     for _ in range(options.rounds):
@@ -92,8 +98,8 @@ def main() -> None:
         "bytes": ours[-1]["bytes"],
     }
     if options.json:
-        print(json.dumps(report, indent=2))
-        return
+        settings = {"rounds": options.rounds, "samples": options.samples}
+        options.json.write_text(json.dumps(description(settings) | report, indent=1) + "\n")
 
     print(f"nanoseconds per operation and core, medians of {options.rounds} rounds taken in turn with Go")
     print("allocations are those of a single task; those of contended ones are not counted")

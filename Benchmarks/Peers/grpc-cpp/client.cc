@@ -19,6 +19,9 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// What goes before the measured time, as in our bench-client.
+constexpr auto kWarmUp = std::chrono::milliseconds(500);
+
 class Load {
  public:
   Load(bench::Echo::Stub* stub, int concurrency, size_t payload) : stub_(stub), live_(concurrency) {
@@ -27,10 +30,12 @@ class Load {
 
   double Run(std::chrono::duration<double> time) {
     const int concurrency = live_;
-    const auto start = Clock::now();
     for (int call = 0; call < concurrency; ++call) Call();
+    std::this_thread::sleep_for(kWarmUp);
+    const auto start = Clock::now();
+    const long before = answered_;
     std::this_thread::sleep_for(time);
-    const long answered = answered_;
+    const long answered = answered_ - before;
     const std::chrono::duration<double> elapsed = Clock::now() - start;
     stopping_ = true;
     std::unique_lock lock(mutex_);
@@ -47,8 +52,8 @@ class Load {
   void Call() {
     auto* exchange = new Exchange;
     stub_->async()->Unary(&exchange->context, &request_, &exchange->response, [this, exchange](grpc::Status status) {
-      if (!status.ok()) {
-        std::fprintf(stderr, "%s\n", status.error_message().c_str());
+      if (!status.ok() || exchange->response.payload() != request_.payload()) {
+        std::fprintf(stderr, "%s\n", status.ok() ? "the echo is wrong" : status.error_message().c_str());
         std::exit(1);
       }
       delete exchange;

@@ -1,5 +1,6 @@
 // Decodes and encodes the same messages with Bulwark and with SwiftProtobuf, side by side in one process.
-//   message-bench [--rounds N] [--seconds S] [--json]
+//   message-bench [--rounds N] [--seconds S] [--json] [--samples DIR]
+// With --samples the bytes of the messages are written to files in that folder, for decoders in other languages.
 import BulwarkMessages
 import BulwarkProtobuf
 import Foundation
@@ -25,6 +26,12 @@ let theirVote = try Consensus_V1_SubmitVoteRequest(serializedBytes: voteBytes)
 let theirBlock = try Consensus_V1_Block(serializedBytes: blockBytes)
 guard try theirVote.serializedBytes() == voteBytes, try theirBlock.serializedBytes() == blockBytes else {
   fatalError("the two libraries do not write the same bytes")
+}
+
+if let index = arguments.firstIndex(of: "--samples") {
+  let folder = URL(fileURLWithPath: arguments[index + 1], isDirectory: true)
+  try Data(voteBytes).write(to: folder.appendingPathComponent("vote"))
+  try Data(blockBytes).write(to: folder.appendingPathComponent("block"))
 }
 
 let measurements = [

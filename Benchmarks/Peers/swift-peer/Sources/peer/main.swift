@@ -1,5 +1,5 @@
-// bench.Echo on grpc-swift-2 over its NIO transport: `peer server --listen HOST:PORT` and
-// `peer client --target HOST:PORT --concurrency N,N… --seconds S`, with the output of the C++ peer.
+// bench.Echo on grpc-swift-2 over its NIO transport: `peer server --listen HOST:PORT [--tls-cert FILE --tls-key FILE]`
+// and `peer client --target HOST:PORT --concurrency N,N… --seconds S`, with the output of the C++ peer.
 import GRPCCore
 import GRPCNIOTransportHTTP2
 
@@ -10,9 +10,13 @@ import Darwin
 #endif
 
 struct Usage: Error, CustomStringConvertible {
-  let description =
-    "usage: peer server --listen HOST:PORT | peer client --target HOST:PORT [--concurrency N,N…] [--seconds S]"
+  let description = """
+    usage: peer server --listen HOST:PORT [--tls-cert FILE --tls-key FILE]
+           peer client --target HOST:PORT [--concurrency N,N…] [--seconds S]
+    """
 }
+
+struct WrongEcho: Error {}
 
 func option(_ name: String) -> String? {
   guard let index = CommandLine.arguments.firstIndex(of: name) else { return nil }
@@ -28,8 +32,23 @@ func address(_ name: String) throws -> (host: String, port: Int) {
 
 func serve() async throws {
   let (host, port) = try address("--listen")
+  var security = HTTP2ServerTransport.Posix.TransportSecurity.plaintext
+  if let certificate = option("--tls-cert"), let key = option("--tls-key") {
+    security = .tls(
+      certificateChain: [.file(path: certificate, format: .pem)],
+      privateKey: .file(path: key, format: .pem)
+    )
+  }
   let server = GRPCServer(
-    transport: .http2NIOPosix(address: .ipv4(host: host, port: port), transportSecurity: .plaintext),
+    transport: .http2NIOPosix(
+      address: .ipv4(host: host, port: port),
+      transportSecurity: security,
+      // The windows and the limit of streams that every server has here.
+      config: .defaults { config in
+        config.http2.targetWindowSize = 1 << 20
+        config.http2.maxConcurrentStreams = 256
+      }
+    ),
     services: [Echo()]
   )
   try await withThrowingTaskGroup(of: Void.self) { group in
@@ -47,13 +66,14 @@ func callsPerSecond(_ client: GRPCClient<some ClientTransport>, concurrency: Int
   -> Double
 {
   let payload: [UInt8] = [0x0a, 100] + [UInt8](repeating: 7, count: 100)
-  let start = ContinuousClock.now
+  // Nothing counts in the first half second, as in our bench-client.
+  let start = ContinuousClock.now + .milliseconds(500)
   let calls = try await withThrowingTaskGroup(of: Int.self) { group in
     for _ in 0..<concurrency {
       group.addTask {
         var calls = 0
-        while start.duration(to: .now) < time {
-          _ = try await client.unary(
+        while true {
+          let echo = try await client.unary(
             request: ClientRequest(message: payload),
             descriptor: Echo.unary,
             serializer: RawSerializer(),
@@ -62,14 +82,16 @@ func callsPerSecond(_ client: GRPCClient<some ClientTransport>, concurrency: Int
           ) { response in
             try response.message
           }
-          calls += 1
+          guard echo == payload else { throw WrongEcho() }
+          let elapsed = start.duration(to: .now)
+          guard elapsed < time else { return calls }
+          if elapsed >= .zero { calls += 1 }
         }
-        return calls
       }
     }
     return try await group.reduce(0, +)
   }
-  return Double(calls) / (start.duration(to: .now) / .seconds(1))
+  return Double(calls) / (time / .seconds(1))
 }
 
 func load() async throws {

@@ -1,0 +1,144 @@
+#include "load.h"
+
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace {
+
+constexpr int64_t kSecond = 1'000'000'000;
+
+int64_t ProcessorTime() {
+  timespec time;
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+Recorder Window(const Options& options) {
+  const int64_t begin = Now() + int64_t(options.warm_up * kSecond);
+  return {begin, begin + int64_t(options.seconds * kSecond)};
+}
+
+}  // namespace
+
+Load::Load(const Options& options)
+    : options_(options),
+      workload_(options),
+      recorder_(Window(options)),
+      schedule_(options, Now()),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)) {
+  // Timers of the open loop are due to the microsecond, not to the kernel's usual fifty.
+  prctl(PR_SET_TIMERSLACK, 1);
+  rlimit descriptors;
+  getrlimit(RLIMIT_NOFILE, &descriptors);
+  descriptors.rlim_cur = descriptors.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &descriptors);
+}
+
+Load::~Load() { close(epoll_); }
+
+void Load::Run() {
+  Open();
+  int64_t processor_time = 0;
+  bool has_begun = false;
+  while (true) {
+    const int64_t now = Now();
+    if (!has_begun && now >= recorder_.begin()) {
+      has_begun = true;
+      processor_time = ProcessorTime();
+    }
+    if (now >= recorder_.end()) break;
+    if (IsOpenLoop()) OpenCallsThatAreDue(now);
+    const int64_t boundary = has_begun ? recorder_.end() : recorder_.begin();
+    HandleEvents((IsOpenLoop() ? std::min(schedule_.next(), boundary) : boundary) - Now());
+  }
+  busy_ = double(ProcessorTime() - processor_time) / (recorder_.end() - recorder_.begin());
+  for (int64_t now = Now(); unanswered_ > 0 && now < recorder_.end() + kSecond; now = Now()) {
+    HandleEvents(recorder_.end() + kSecond - now);
+  }
+  RecordUnanswered(Now());
+}
+
+void Load::Open() {
+  for (int number = 0; number < options_.connections; ++number) {
+    connections_.push_back(std::make_unique<Connection>(
+        options_, workload_, &recorder_, [this](Connection* connection, int64_t start) { Ended(connection, start); }));
+  }
+  // Connecting many takes a while, and is not to be measured.
+  recorder_ = Window(options_);
+  schedule_ = Schedule(options_, Now());
+  for (const auto& connection : connections_) {
+    epoll_event event{EPOLLIN, {connection.get()}};
+    if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection->socket(), &event) != 0) Fail(std::strerror(errno));
+    Send(connection.get());
+  }
+  for (int place = 0; place < options_.streams; ++place) {
+    for (const auto& connection : connections_) {
+      IsOpenLoop() ? free_.push_back(connection.get()) : connection->Call(Now());
+    }
+  }
+  for (const auto& connection : connections_) Send(connection.get());
+}
+
+void Load::OpenCallsThatAreDue(int64_t now) {
+  std::vector<Connection*> called;
+  for (; schedule_.next() <= now; schedule_.Advance()) {
+    if (recorder_.IsMeasured(schedule_.next())) ++unanswered_;
+    if (free_.empty()) {
+      waiting_.push_back(schedule_.next());
+      continue;
+    }
+    free_.front()->Call(schedule_.next());
+    called.push_back(free_.front());
+    free_.pop_front();
+  }
+  for (Connection* connection : called) Send(connection);
+}
+
+void Load::Ended(Connection* connection, int64_t start) {
+  const int64_t now = Now();
+  if (!IsOpenLoop()) {
+    if (workload_.kind() != Kind::kBidi && recorder_.IsMeasured(now)) recorder_.RecordLatency(now - start);
+    return connection->Call(now);
+  }
+  if (recorder_.IsMeasured(start)) {
+    recorder_.RecordLatency(now - start);
+    --unanswered_;
+  }
+  if (waiting_.empty()) return free_.push_back(connection);
+  connection->Call(waiting_.front());
+  waiting_.pop_front();
+}
+
+void Load::HandleEvents(int64_t timeout) {
+  epoll_event events[256];
+  const timespec wait{std::max<int64_t>(timeout, 0) / kSecond, std::max<int64_t>(timeout, 0) % kSecond};
+  const int count = epoll_pwait2(epoll_, events, std::size(events), &wait, nullptr);
+  for (int index = 0; index < count; ++index) {
+    auto* connection = static_cast<Connection*>(events[index].data.ptr);
+    if (events[index].events & ~EPOLLOUT) connection->Receive();
+    Send(connection);
+  }
+}
+
+void Load::Send(Connection* connection) {
+  const bool was_full = connection->is_full();
+  connection->Send();
+  if (connection->is_full() == was_full) return;
+  epoll_event event{uint32_t(was_full ? EPOLLIN : EPOLLIN | EPOLLOUT), {connection}};
+  epoll_ctl(epoll_, EPOLL_CTL_MOD, connection->socket(), &event);
+}
+
+void Load::RecordUnanswered(int64_t now) {
+  const auto record = [&](int64_t start) {
+    if (IsOpenLoop() && recorder_.IsMeasured(start)) recorder_.RecordLatency(now - start);
+  };
+  for (const auto& connection : connections_) {
+    for (const int64_t start : connection->OpenCalls()) record(start);
+  }
+  for (const int64_t start : waiting_) record(start);
+}
