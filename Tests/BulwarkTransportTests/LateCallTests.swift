@@ -107,6 +107,6 @@ private final class RecordingReceiver: ClientCallReceiver, @unchecked Sendable {
   func received(metadata: Metadata, encoding: CompressionAlgorithm) {}
   func received(bytes: ByteBuffer) {}
   func finished(trailing: Metadata) {}
-  func opened() {}
+  func opened(_ counters: ConnectionCounters?) {}
   func writable(isBackedUp: Bool) {}
 }

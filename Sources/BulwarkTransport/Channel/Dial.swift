@@ -17,6 +17,8 @@ final class Dial {
     let authority: String
     /// The name that the server's certificate is asked for; nil where there is only an address.
     let serverName: String?
+    /// Where the connections are to be seen.
+    let channelz: ChannelzSubchannel?
   }
 
   private let endpoint: Endpoint
@@ -117,6 +119,7 @@ final class Dial {
       accepting: configuration.compression.accepted,
       now: .now()
     )
+    connection.counters = self.terms.channelz?.makeCounters()
     let handler = ClientChannelHandler(
       connection: connection,
       owner: self.owner,
@@ -137,6 +140,7 @@ final class Dial {
         try self.secure(channel, tls)
       } else {
         let handler = try channel.pipeline.syncOperations.handler(type: ClientChannelHandler.self)
+        self.terms.channelz?.addConnection(handler.connection, on: channel, nil)
         self.onEnd(self, .success((handler, nil)))
       }
     } catch {
@@ -152,7 +156,7 @@ final class Dial {
         serverHostname: self.terms.serverName
       )
       self.securing = channel
-      try channel.pipeline.syncOperations.addHandlers(security, self.handshake(tls))
+      try channel.pipeline.syncOperations.addHandlers(security, self.handshake(tls, on: channel))
     } catch {
       self.securing = nil
       channel.close(promise: nil)
@@ -160,7 +164,7 @@ final class Dial {
     }
   }
 
-  private func handshake(_ tls: ClientTLS) -> TLSHandshakeHandler {
+  private func handshake(_ tls: ClientTLS, on channel: any Channel) -> TLSHandshakeHandler {
     var terms = TLSHandshakeHandler.Terms(
       deadline: self.deadline,
       limit: self.terms.configuration.connectTimeout
@@ -170,6 +174,7 @@ final class Dial {
     return TLSHandshakeHandler(side: .client, terms: terms) { identity in
       self.securing = nil
       let handler = self.makeHandler()
+      self.terms.channelz?.addConnection(handler.connection, on: channel, tls.credentials)
       self.onEnd(self, .success((handler, identity)))
       return handler
     } onFailure: { reason in

@@ -127,7 +127,7 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
   }
 
   func answered(_ response: Response<ByteBuffer>) {}
-  func opened() {}
+  func opened(_ counters: ConnectionCounters?) {}
   func writable(isBackedUp: Bool) {}
 }
 

@@ -29,7 +29,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
   /// Called when the server has complained about this connection's PINGs.
   var onTooManyPings: () -> Void = {}
 
-  private let connection: ClientConnection
+  let connection: ClientConnection
   /// Until the connection is closed.
   private var owner: (any ClientConnectionOwner)?
   private var calls = StreamTable<ClientCall>()
