@@ -107,7 +107,7 @@ private final class RecordingReceiver: ClientCallReceiver, @unchecked Sendable {
   func received(metadata: Metadata, encoding: CompressionAlgorithm) {}
   func received(bytes: ByteBuffer) {}
   func finished(trailing: Metadata) {}
-  func opened() {}
   func rewind() -> Bool { true }
+  func opened(_ counters: ConnectionCounters?) {}
   func writable(isBackedUp: Bool) {}
 }

@@ -24,3 +24,12 @@ extension TimeSource {
   /// The system's monotonic clock, which clients and servers go by.
   public static let system = TimeSource { .now() }
 }
+
+extension Duration {
+  /// The time since the Unix epoch, on the system's wall clock (`CLOCK_REALTIME`), which can be set back and forth.
+  package static func sinceUnixEpoch() -> Duration {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return .seconds(Int64(time.tv_sec)) + .nanoseconds(Int64(time.tv_nsec))
+  }
+}

@@ -10,20 +10,27 @@ final class ConnectivityWatch: Sendable {
   }
 
   private let watchers = Mutex(Watchers())
+  private let channelz: ChannelzChannel?
+
+  /// - Parameter channelz: where the state is to be seen, too.
+  init(_ channelz: ChannelzChannel? = nil) {
+    self.channelz = channelz
+  }
 
   var state: ConnectivityState { self.watchers.withLock { $0.state } }
 
   func set(_ state: ConnectivityState) {
-    let (toTell, isLast) = self.watchers.withLock { watchers in
+    let (toTell, hasChanged) = self.watchers.withLock { watchers in
       guard watchers.state != state, watchers.state != .shutdown else {
         return ([AsyncStream<ConnectivityState>.Continuation](), false)
       }
       watchers.state = state
-      return (Array(watchers.continuations.values), state == .shutdown)
+      return (Array(watchers.continuations.values), true)
     }
+    if hasChanged { self.channelz?.changed(to: state) }
     for continuation in toTell {
       continuation.yield(state)
-      if isLast { continuation.finish() }
+      if state == .shutdown { continuation.finish() }
     }
   }
 

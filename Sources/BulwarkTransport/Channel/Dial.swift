@@ -18,6 +18,8 @@ final class Dial {
     let authority: String
     /// The name that the server's certificate is asked for; nil where there is only an address.
     let serverName: String?
+    /// Where the connections are to be seen.
+    let channelz: ChannelzSubchannel?
   }
 
   private let endpoint: Endpoint
@@ -119,6 +121,7 @@ final class Dial {
       memory: self.terms.memory,
       now: .now()
     )
+    connection.counters = self.terms.channelz?.makeCounters()
     let handler = ClientChannelHandler(
       connection: connection,
       owner: self.owner,
@@ -139,6 +142,7 @@ final class Dial {
         try self.secure(channel, tls)
       } else {
         let handler = try channel.pipeline.syncOperations.handler(type: ClientChannelHandler.self)
+        self.terms.channelz?.addConnection(handler.connection, on: channel, nil)
         self.onEnd(self, .success((handler, nil)))
       }
     } catch {
@@ -154,7 +158,7 @@ final class Dial {
         serverHostname: self.terms.serverName
       )
       self.securing = channel
-      try channel.pipeline.syncOperations.addHandlers(security, self.handshake(tls))
+      try channel.pipeline.syncOperations.addHandlers(security, self.handshake(tls, on: channel))
     } catch {
       self.securing = nil
       channel.close(promise: nil)
@@ -162,7 +166,7 @@ final class Dial {
     }
   }
 
-  private func handshake(_ tls: ClientTLS) -> TLSHandshakeHandler {
+  private func handshake(_ tls: ClientTLS, on channel: any Channel) -> TLSHandshakeHandler {
     var terms = TLSHandshakeHandler.Terms(
       deadline: self.deadline,
       limit: self.terms.configuration.connectTimeout
@@ -172,6 +176,7 @@ final class Dial {
     return TLSHandshakeHandler(side: .client, terms: terms) { identity in
       self.securing = nil
       let handler = self.makeHandler()
+      self.terms.channelz?.addConnection(handler.connection, on: channel, tls.credentials)
       self.onEnd(self, .success((handler, identity)))
       return handler
     } onFailure: { reason in

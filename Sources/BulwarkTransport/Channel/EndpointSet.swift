@@ -43,6 +43,7 @@ final class EndpointSet: SubchannelOwner {
   /// Of all connections.
   private let memory = HTTP2Memory()
   private let policy: BalancingTerms
+  private let channelz: ChannelzChannel?
 
   private var balancer: any LoadBalancer {
     didSet { self.selected = nil }
@@ -71,12 +72,14 @@ final class EndpointSet: SubchannelOwner {
     configuration: ClientConfiguration,
     server: KnownPeer,
     watch: ConnectivityWatch,
+    channelz: ChannelzChannel? = nil,
     on eventLoop: any EventLoop
   ) {
     self.configuration = configuration
     self.resolver = resolver
     self.server = server
     self.watch = watch
+    self.channelz = channelz
     self.eventLoop = eventLoop
     self.keepalive = KeepalivePace(configuration.keepalive)
     self.policy = BalancingTerms(configuration)
@@ -212,7 +215,8 @@ final class EndpointSet: SubchannelOwner {
       keepalive: self.keepalive,
       memory: self.memory,
       authority: self.configuration.authority ?? self.resolver.authority,
-      serverName: self.configuration.tls?.serverName(of: endpoint, serviceName: self.resolver.serverName)
+      serverName: self.configuration.tls?.serverName(of: endpoint, serviceName: self.resolver.serverName),
+      channelz: self.channelz?.addSubchannel(target: endpoint.description)
     )
     self.subchannels[id] = Subchannel(to: endpoint, id, terms, on: self.eventLoop, owner: self)
     return id

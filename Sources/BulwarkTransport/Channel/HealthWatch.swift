@@ -125,7 +125,7 @@ final class HealthWatch: ClientCallReceiver, @unchecked Sendable {
   }
 
   func answered(_ response: Response<ByteBuffer>) {}
-  func opened() {}
+  func opened(_ counters: ConnectionCounters?) {}
   func writable(isBackedUp: Bool) {}
   /// It belongs to this endpoint: no other can answer for it.
   func rewind() -> Bool { false }

@@ -27,7 +27,9 @@ final class Subchannel: ClientConnectionOwner {
   /// Until it is closed and nothing of it is open.
   private var owner: (any SubchannelOwner)?
 
-  private var machine: SubchannelMachine
+  private var machine: SubchannelMachine {
+    didSet { self.terms.channelz?.changed(to: self.machine.connectivity, self.machine.lastError) }
+  }
   /// The connections that take new calls.
   private var ready: [ClientChannelHandler] = []
   /// Every connection that is not closed, those that only finish their calls included.
@@ -82,7 +84,7 @@ final class Subchannel: ClientConnectionOwner {
     for handler in self.ready where handler.hasRoom {
       guard let stream = try handler.start(call) else { continue }
       call.state = .open(handler, stream)
-      call.receiver.opened()
+      call.receiver.opened(handler.connection.counters)
       handler.flushStarted()
       return true
     }
@@ -255,7 +257,9 @@ final class Subchannel: ClientConnectionOwner {
   }
 
   private func forgetOwnerIfGone() {
-    if self.machine.connectivity == .shutdown, self.isGone { self.owner = nil }
+    guard self.machine.connectivity == .shutdown, self.isGone else { return }
+    self.owner = nil
+    self.terms.channelz?.close()
   }
 
   private func letGo() {

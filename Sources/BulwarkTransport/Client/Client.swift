@@ -17,7 +17,7 @@ public final class Client: CallInvoker, Sendable {
   private let core: NIOLoopBoundBox<ClientCore>
   private let eventLoop: any EventLoop
   private let server: KnownPeer
-  private let watch = ConnectivityWatch()
+  private let watch: ConnectivityWatch
   private let limits: WireLimits
   private let authority: String
   /// Whether nobody else reads what it sends.
@@ -112,6 +112,8 @@ public final class Client: CallInvoker, Sendable {
   ) {
     self.eventLoop = eventLoop
     self.server = KnownPeer(Peer(address: target))
+    let channelz = configuration.channelz?.addChannel(target: target)
+    self.watch = ConnectivityWatch(channelz)
     // The first use may read the roots of the system, which is nothing for the loop. What fails here fails again there.
     _ = try? configuration.tls.map { try $0.credentials.contexts.context(for: $0.profile) }
     self.limits = configuration.limits
@@ -124,9 +126,15 @@ public final class Client: CallInvoker, Sendable {
       configuration: configuration,
       server: self.server,
       watch: self.watch,
+      channelz: channelz,
       on: eventLoop
     )
-    let core = ClientCore(endpoints: endpoints, configuration: configuration, eventLoop: eventLoop)
+    let core = ClientCore(
+      endpoints: endpoints,
+      configuration: configuration,
+      channelz: channelz,
+      eventLoop: eventLoop
+    )
     self.core = .makeBoxSendingValue(core, eventLoop: eventLoop)
   }
 

@@ -12,7 +12,9 @@ protocol ClientCallReceiver: AnyObject, Sendable {
   func finished(trailing: Metadata)
   func failed(_ error: RPCError)
   /// The call has its stream; what was written so far can be sent.
-  func opened()
+  ///
+  /// - Parameter counters: where the connection counts, if it does.
+  func opened(_ counters: ConnectionCounters?)
   func writable(isBackedUp: Bool)
   /// The server has not processed the call, which may be opened again: what was sent of it has to be sent again from its
   /// first message. False if that cannot be.
@@ -94,7 +96,7 @@ final class UnaryReceiver: ClientCallReceiver, @unchecked Sendable {
   func received(metadata: Metadata, encoding: CompressionAlgorithm) {}
   func received(bytes: ByteBuffer) {}
   func finished(trailing: Metadata) {}
-  func opened() {}
+  func opened(_ counters: ConnectionCounters?) {}
   func writable(isBackedUp: Bool) {}
   /// Its one message is the call's.
   func rewind() -> Bool { true }

@@ -32,7 +32,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
   /// Whether the server has ended a call with its status.
   private(set) var hasAnswered = false
 
-  private let connection: ClientConnection
+  let connection: ClientConnection
   /// Until the connection is closed.
   private var owner: (any ClientConnectionOwner)?
   private var calls = StreamTable<ClientCall>()

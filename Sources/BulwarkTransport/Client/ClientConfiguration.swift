@@ -1,4 +1,5 @@
 public import BulwarkBalancing
+public import BulwarkCore
 public import BulwarkHTTP2
 public import BulwarkWire
 
@@ -55,6 +56,9 @@ public struct ClientConfiguration: Sendable {
   /// How many calls may wait for a connection, or for room on it. One above fails at once with
   /// RESOURCE_EXHAUSTED. Default 10,000.
   public var maxWaitingCalls = 10_000
+
+  /// Where the client and its connections are to be seen, for channelz; nil for nowhere, which costs nothing. Default nil.
+  public var channelz: ChannelzRegistry?
 
   /// What the server sees as `:authority`; nil for the endpoint's host and port.
   public var authority: String?

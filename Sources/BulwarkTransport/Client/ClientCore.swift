@@ -9,6 +9,7 @@ final class ClientCore: EndpointSetOwner {
   private let configuration: ClientConfiguration
   private let eventLoop: any EventLoop
   private let endpoints: EndpointSet
+  private let channelz: ChannelzChannel?
 
   /// Calls that wait until it is known which endpoint they go to; those that know it wait there.
   private var waiting = WaitingCalls()
@@ -24,8 +25,14 @@ final class ClientCore: EndpointSetOwner {
   private var closeTimer: DeadlineTimer?
   private var idleTimer: IdleTimer?
 
-  init(endpoints: EndpointSet, configuration: ClientConfiguration, eventLoop: any EventLoop) {
+  init(
+    endpoints: EndpointSet,
+    configuration: ClientConfiguration,
+    channelz: ChannelzChannel? = nil,
+    eventLoop: any EventLoop
+  ) {
     self.endpoints = endpoints
+    self.channelz = channelz
     self.configuration = configuration
     self.eventLoop = eventLoop
     endpoints.owner = self
@@ -42,6 +49,7 @@ final class ClientCore: EndpointSetOwner {
     self.nextID += 1
     call.id = self.nextID
     self.calls[call.id] = call
+    self.channelz?.callStarted()
     if let deadline = call.request.deadline {
       guard deadline > .now() else {
         self.end(call, .deadlineExceeded)
@@ -130,6 +138,7 @@ final class ClientCore: EndpointSetOwner {
     }
     self.calls[call.id] = nil
     self.deadlines.remove(call.id)
+    self.channelz?.callEnded(isOK: error == nil)
     let error = error.map { call.hasRunOut ? .deadlineExceeded : $0 }
     self.endpoints.ended(call, error)
     if let error {
@@ -283,6 +292,7 @@ final class ClientCore: EndpointSetOwner {
     self.deadlineTimer?.stop()
     self.closeTimer?.stop()
     self.endpoints.owner = nil
+    self.channelz?.close()
     for waiter in self.closeWaiters {
       waiter.resume()
     }

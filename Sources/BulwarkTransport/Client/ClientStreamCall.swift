@@ -142,7 +142,8 @@ final class ClientStreamCall: ClientStream {
 // MARK: - The loop's side
 
 extension ClientStreamCall: ClientCallReceiver {
-  func opened() {
+  func opened(_ counters: ConnectionCounters?) {
+    if let counters { self.inbound.count(in: counters) }
     self.link.onLoop { [outbound] in $0.send($1, from: outbound) }
   }
 

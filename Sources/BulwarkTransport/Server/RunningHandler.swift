@@ -106,7 +106,8 @@ extension ServerChannelHandler {
     let completion = CallCompletion(self, call.id)
     let requests = InboundMessages(
       maxMessageBytes: self.connection.maxReceiveMessageBytes,
-      encoding: call.requestEncoding
+      encoding: call.requestEncoding,
+      counters: self.connection.counters
     ) {
       completion.credit($0)
     }

@@ -96,17 +96,20 @@ public final class Server: Service, Sendable {
         message: "the server has been run already; a server runs once"
       )
     }
+    let channelz = self.configuration.channelz?.addServer()
+    defer { channelz?.close() }
     let listener: any Channel
     do {
       try self.configuration.http2.validate()
       try self.checkPolicies()
       // Made here for the first time: a server that could serve nobody is not to listen, and no loop to wait for files.
       _ = try self.tlsContext()
-      listener = try await self.bind()
+      listener = try await self.bind(channelz)
     } catch {
       self.address.complete(.failure(error))
       throw error
     }
+    channelz?.addListener(on: ChannelzAddress(listener.localAddress))
     // An accept socket that dies must not leave a server that looks alive.
     listener.closeFuture.whenComplete { _ in self.stop.send(.gracefully) }
     self.address.complete(.success(listener.localAddress.map(Endpoint.init) ?? self.endpoint))
@@ -142,7 +145,7 @@ public final class Server: Service, Sendable {
     }
   }
 
-  private func bind() async throws -> any Channel {
+  private func bind(_ channelz: ChannelzServer?) async throws -> any Channel {
     let bootstrap = ServerBootstrap(group: self.group)
       .serverChannelOption(.backlog, value: self.configuration.backlog)
       .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -150,7 +153,7 @@ public final class Server: Service, Sendable {
       .childChannelOption(.maxMessagesPerRead, value: 1)
       .childChannelOption(.recvAllocator, value: ReceiveBuffer.allocator)
       .childChannelInitializer { channel in
-        channel.eventLoop.makeCompletedFuture { try self.accept(channel) }
+        channel.eventLoop.makeCompletedFuture { try self.accept(channel, channelz) }
       }
     switch self.endpoint {
     case .tcp(let host, let port):
@@ -164,7 +167,7 @@ public final class Server: Service, Sendable {
     }
   }
 
-  private func accept(_ channel: any Channel) throws {
+  private func accept(_ channel: any Channel, _ channelz: ChannelzServer?) throws {
     guard self.connections.count < self.configuration.maxConnections else {
       self.logger.debug(
         "connection refused: the limit is reached",
@@ -175,16 +178,17 @@ public final class Server: Service, Sendable {
     }
     let key = self.connections.insert(channel)
     let peer = Peer(channel.remoteAddress)
+    let socket = channelz?.addConnection(of: channel)
     let pipeline = channel.pipeline.syncOperations
     guard let tls = self.configuration.tls, let context = try self.tlsContext() else {
-      try pipeline.addHandler(self.makeHandler(key, peer, on: channel.eventLoop))
+      try pipeline.addHandler(self.makeHandler(key, peer, on: channel, socket))
       return
     }
     let handshake = TLSHandshakeHandler(
       side: .server,
       terms: .init(deadline: .now() + TimeAmount(tls.handshakeTimeout), limit: tls.handshakeTimeout)
     ) { identity in
-      self.makeHandler(key, Peer(address: peer.address, identity: identity), on: channel.eventLoop)
+      self.makeHandler(key, Peer(address: peer.address, identity: identity), on: channel, socket)
     } onFailure: { [logger] reason in
       logger.debug("TLS handshake failed", metadata: ["reason": "\(reason)", "peer": "\(peer)"])
     }
@@ -196,8 +200,13 @@ public final class Server: Service, Sendable {
   }
 
   /// The handler that serves the calls of a connection which is ready for them.
-  private func makeHandler(_ key: Int, _ peer: Peer, on eventLoop: any EventLoop) -> ServerChannelHandler {
-    let loop = self.loops[eventLoop]
+  private func makeHandler(
+    _ key: Int,
+    _ peer: Peer,
+    on channel: any Channel,
+    _ socket: ChannelzSocket?
+  ) -> ServerChannelHandler {
+    let loop = self.loops[channel.eventLoop]
     let connection = ServerConnection(
       methods: self.methods,
       peer: peer,
@@ -211,9 +220,11 @@ public final class Server: Service, Sendable {
       time: .system,
       now: .now()
     )
+    connection.counters = socket?.counters
+    socket?.inspect(connection, on: channel, self.configuration.tls?.credentials)
     let handler = ServerChannelHandler(
       connection: connection,
-      eventLoop: eventLoop,
+      eventLoop: channel.eventLoop,
       workers: loop.workers,
       logger: self.logger
     )

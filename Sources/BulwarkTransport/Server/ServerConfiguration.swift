@@ -1,3 +1,4 @@
+public import BulwarkCore
 public import BulwarkHTTP2
 public import BulwarkWire
 
@@ -26,6 +27,9 @@ public struct ServerConfiguration: Sendable {
 
   /// How long a stop waits for cancelled handlers to return and for last bytes to go. Default 5 s.
   public var abortTimeout: Duration = .seconds(5)
+
+  /// Where the server and its connections are to be seen, for channelz; nil for nowhere, which costs nothing. Default nil.
+  public var channelz: ChannelzRegistry?
 
   /// How many connections may wait in the kernel to be accepted; the kernel may allow fewer (Linux: `net.core.somaxconn`,
   /// 4,096 by default). Those that come above it are dropped or reset. Default 4,096.

@@ -12,6 +12,7 @@ final class InboundMessages: MessageSource {
     var inbox: StreamInbox
     var credit = 0
     var latestCompression = CompressionAlgorithm.identity
+    var counters: ConnectionCounters?
     var waiter: CheckedContinuation<Result<InboundMessage?, RPCError>, Never>?
   }
 
@@ -26,10 +27,12 @@ final class InboundMessages: MessageSource {
   init(
     maxMessageBytes: Int,
     encoding: CompressionAlgorithm = .identity,
+    counters: ConnectionCounters? = nil,
     onCredit: @escaping @Sendable (Int) -> Void
   ) {
     self.maxMessageBytes = maxMessageBytes
-    self.state = Mutex(State(inbox: StreamInbox(limit: maxMessageBytes, encoding: encoding)))
+    let inbox = StreamInbox(limit: maxMessageBytes, encoding: encoding)
+    self.state = Mutex(State(inbox: inbox, counters: counters))
     self.onCredit = onCredit
   }
 
@@ -38,6 +41,11 @@ final class InboundMessages: MessageSource {
   /// What the messages may be compressed with, if that was not known from the start. Before any bytes.
   func setEncoding(_ encoding: CompressionAlgorithm) {
     self.state.withLock { $0.inbox.encoding = encoding }
+  }
+
+  /// Where the messages are counted, if that was not known from the start. Before any bytes.
+  func count(in counters: ConnectionCounters) {
+    self.state.withLock { $0.counters = counters }
   }
 
   func received(_ bytes: ByteBuffer) {
@@ -156,6 +164,7 @@ final class InboundMessages: MessageSource {
     case .message(let bytes, let encoding, let credit):
       let message = InboundMessage(bytes: bytes, encoding: encoding)
       state.latestCompression = encoding
+      state.counters?.messageReceived()
       state.credit += credit
       guard state.credit >= Self.creditBatch else { return .settled(.success(message), 0) }
       return .settled(.success(message), Self.takeCredit(&state))

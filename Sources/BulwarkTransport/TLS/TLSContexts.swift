@@ -65,6 +65,9 @@ final class TLSContexts: Sendable {
     }
   }
 
+  /// This end's own certificate, if it has one.
+  var certificate: NIOSSLCertificate? { self.state.withLock { $0.material.chain.first } }
+
   /// Reads everything again; true if something has changed.
   func reload() throws(TLSCredentialsError) -> Bool {
     try self.reloading.withLock { (_) throws(TLSCredentialsError) in

@@ -8,8 +8,10 @@ public import struct NIOCore.ByteBuffer
 /// Drive it from one thread, like `ServerConnection`. It never queues a call: when `availableCalls` is zero
 /// there is no room, and the holder keeps its calls, with their deadlines, until there is.
 public final class ClientConnection {
-  private let session: HTTP2ClientSession
+  let session: HTTP2ClientSession
   private let limits: WireLimits
+  /// Where it counts what it does, if somebody wants to know; set before the first call.
+  @exclusivity(unchecked) package var counters: ConnectionCounters?
   private let acceptedEncodings: CompressionAlgorithms
   private var headers: RequestFields
   private var streams = StreamTable<ClientStream>()
@@ -128,6 +130,7 @@ public final class ClientConnection {
       return nil
     case .ping(let payload):
       self.session.ping(payload)
+      self.counters?.keepaliveSent()
       return nil
     case .giveUp:
       self.isPeerLost = true
@@ -185,11 +188,12 @@ public final class ClientConnection {
         maxMessageBytes: request.maxResponseBytes
       )
     )
+    self.counters?.streamStarted(at: now)
     if self.keepalive.isDormant {
       _ = self.runKeepalive(self.keepalive.callStarted(now: now))
     }
     if let onlyMessage {
-      _ = self.session.sendData(stream, prefix: prefix, onlyMessage)
+      if self.session.sendData(stream, prefix: prefix, onlyMessage) { self.counters?.messageSent() }
       self.finishRequests(stream)
     }
     return stream
@@ -209,7 +213,7 @@ public final class ClientConnection {
       isCompressed: isCompressed,
       limit: self.limits.maxSendMessageBytes
     )
-    _ = self.session.sendData(stream, prefix: prefix, message)
+    if self.session.sendData(stream, prefix: prefix, message) { self.counters?.messageSent() }
   }
 
   /// Ends the sending half of a streaming call.
@@ -334,6 +338,7 @@ public final class ClientConnection {
       // a reset the stream would stay open.
       self.session.reset(stream, .cancel, isGlitch: false)
     }
+    if let counters = self.counters { self.streams[stream]?.note(action, in: counters) }
     switch action {
     case .ignore:
       break
@@ -365,7 +370,9 @@ public final class ClientConnection {
   }
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode, _ closer: HTTP2Closer) {
-    if self.streams.removeValue(forKey: stream)?.machine.end() == true {
+    let closed = self.streams.removeValue(forKey: stream)
+    if let closed { self.counters?.streamEnded(isWhole: closed.hasReceivedEnd, isOK: closed.isOK) }
+    if closed?.machine.end() == true {
       let failure: ClientFailure
       switch closer {
       case .connection:
@@ -393,8 +400,25 @@ public final class ClientConnection {
 private final class ClientStream {
   var machine: ClientStreamMachine
   var hasFinishedRequests = false
+  /// Whether the server has ended its half, and with OK. Known only where it is counted.
+  private(set) var hasReceivedEnd = false
+  private(set) var isOK = false
 
   init(_ machine: ClientStreamMachine) {
     self.machine = machine
+  }
+
+  /// The server has ended its half, which means this.
+  func note(_ action: ClientStreamMachine.OnEnd, in counters: ConnectionCounters) {
+    self.hasReceivedEnd = true
+    switch action {
+    case .unary:
+      self.isOK = true
+      counters.messageReceived()
+    case .stream:
+      self.isOK = true
+    case .ignore, .fail:
+      break
+    }
   }
 }

@@ -20,7 +20,9 @@ extension ServerConnection {
   func lifeTimerFired(now: MonotonicInstant) {
     switch self.life.keepalive.fired(hasCalls: !self.streams.isEmpty, now: now) {
     case .doNothing: break
-    case .ping(let payload): self.session.ping(payload)
+    case .ping(let payload):
+      self.session.ping(payload)
+      self.counters?.keepaliveSent()
     case .giveUp:
       self.life.isPeerLost = true
       self.session.close()

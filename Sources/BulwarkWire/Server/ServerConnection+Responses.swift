@@ -105,7 +105,7 @@ extension ServerConnection {
         isCompressed: isCompressed,
         limit: self.limits.maxSendMessageBytes
       )
-      _ = self.session.sendData(stream.call.id, prefix: prefix, message)
+      if self.session.sendData(stream.call.id, prefix: prefix, message) { self.counters?.messageSent() }
       return nil
     } catch {
       return error
@@ -119,6 +119,7 @@ extension ServerConnection {
         limit: self.limits.maxMetadataBytes
       )
       _ = stream.machine.answer()
+      stream.isOK = true
       stream.permits?.status = .ok
       stream.wakeAt = .distantFuture
       _ = self.session.finish(stream.call.id, trailers: trailers)

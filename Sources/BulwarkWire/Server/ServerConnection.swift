@@ -16,6 +16,8 @@ public final class ServerConnection {
   package let responseCompression: ResponseCompression
   private let peer: Peer
   private let time: TimeSource
+  /// Where it counts what it does, if somebody wants to know; set before the first byte.
+  @exclusivity(unchecked) package var counters: ConnectionCounters?
 
   var streams = StreamTable<ServerStream>()
   var outputs = Deque<ServerOutput>()
@@ -136,6 +138,7 @@ public final class ServerConnection {
     while let event = self.session.nextEvent() {
       switch event {
       case .headers(let stream, let fields, kind: .initial, let endStream):
+        self.counters?.streamStarted(at: now)
         self.receivedHeaders(stream, fields, endStream: endStream, now: now)
       case .data(let stream, let range, let endStream):
         self.receivedData(stream, bytes, range, endStream: endStream, now: now)
@@ -145,6 +148,7 @@ public final class ServerConnection {
       case .headers:
         break
       case .requestRejected(let stream, let rejection):
+        self.counters?.streamStarted(at: now)
         self.answer(stream, with: rejection)
       case .streamWritable(let stream):
         self.streams[stream]?.lastProgress = now
@@ -315,11 +319,14 @@ public final class ServerConnection {
   private func start(_ state: ServerStream, _ message: ByteBuffer) {
     state.permits?.isHandlerRunning = true
     self.requestIsWhole(state)
+    self.counters?.messageReceived()
     self.outputs.append(.startUnary(state.call, message: message))
   }
 
   private func streamClosed(_ stream: HTTP2StreamID, _ code: HTTP2ErrorCode) {
-    guard let state = self.streams.removeValue(forKey: stream) else { return }
+    let closed = self.streams.removeValue(forKey: stream)
+    self.counters?.streamEnded(isWhole: code == .noError, isOK: closed?.isOK == true)
+    guard let state = closed else { return }
     if self.streams.isEmpty { self.earliestWake = .distantFuture }
     self.collectingBytes -= state.machine.collectedBytes
     if state.machine.isCollecting {

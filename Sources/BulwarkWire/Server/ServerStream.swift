@@ -20,6 +20,9 @@ final class ServerStream {
   /// How much of the response waited for the peer when it was last looked at.
   var queuedAtLastLook = 0
 
+  /// Whether it was answered with OK.
+  var isOK = false
+
   /// Whether the stream was reset because its response made no progress.
   var wasCutOff = false
 
