@@ -1,0 +1,224 @@
+"""dev/bench counts: what a call costs in counts, which a busy machine does not change, against committed limits.
+
+Allocations, system calls and instructions of a 100-byte unary call, on the server with no policies and with all, and in
+the client. Each is the difference between many calls and few on the same programs, so that start-up, connections and
+first uses do not count. A count above its limit in Benchmarks/thresholds.json fails the run; a target that is not yet met
+does not. `--accept` makes today's counts the limits.
+"""
+
+import argparse
+import contextlib
+import json
+import pathlib
+import re
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bench_load import Running, client_calls, h2load, serving, unary_body
+from bench_machine import description
+
+THRESHOLDS = pathlib.Path(__file__).resolve().parents[2] / "Benchmarks/thresholds.json"
+OURS = "Bulwark"
+POLICIES = ("none", "all")
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """How much is done to count; more gives more digits, not another value."""
+
+    calls: int
+    calls_traced: int
+    calls_simulated: int
+    client_seconds: float
+    client_seconds_simulated: float
+
+
+FULL = Amounts(100_000, 60_000, 4_000, 3, 12)
+QUICK = Amounts(20_000, 20_000, 2_000, 2, 6)
+# What comes first, and is taken off: the share of everything that the few calls are.
+FEW = 0.25
+
+
+class Bench:
+    """The programs, and the tools around them."""
+
+    def __init__(self, release: pathlib.Path, preload: pathlib.Path, folder: pathlib.Path, body: pathlib.Path):
+        self._release, self._preload, self._folder, self._body = release, preload, folder, body
+
+    def allocations(self, policies: str, calls: int) -> float:
+        with self._counted_allocations() as (environment, count), serving(self._server(policies), environment) as server:
+
+            def measure(calls: int) -> int:
+                before = count()
+                h2load(server.port, self._body, calls)
+                return count() - before
+
+            return per_call(measure, calls)
+
+    def client_allocations(self, seconds: float) -> float:
+        with serving(self._server("none")) as server:
+
+            def measure(seconds: float) -> tuple[int, int]:
+                with self._counted_allocations() as (environment, count):
+                    calls = client_calls([str(self._release / "bench-client")], server.port, seconds, environment)
+                    return count(), calls
+
+            return per_call_of_client(measure, seconds)
+
+    def system_calls(self, policies: str, calls: int) -> float:
+        with serving(self._server(policies)) as server:
+            return per_call(lambda calls: self._traced(server, calls), calls)
+
+    def instructions(self, policies: str, calls: int) -> float:
+        def measure(calls: int) -> int:
+            profile = self._folder / "server.callgrind"
+            command, environment = self._simulated(profile, *self._server(policies))
+            with serving(command, environment) as server:
+                h2load(server.port, self._body, calls)
+                server.stop()
+            return instructions_in(profile)
+
+        return per_call(measure, calls)
+
+    def client_instructions(self, seconds: float) -> float:
+        profile = self._folder / "client.callgrind"
+        command, environment = self._simulated(profile, str(self._release / "bench-client"))
+        with serving(self._server("none")) as server:
+
+            def measure(seconds: float) -> tuple[int, int]:
+                calls = client_calls(command, server.port, seconds, environment)
+                return instructions_in(profile), calls
+
+            return per_call_of_client(measure, seconds)
+
+    def _server(self, policies: str) -> list[str]:
+        return [str(self._release / "bench-server"), "--threads", "1", "--policies", policies]
+
+    @contextlib.contextmanager
+    def _counted_allocations(self):
+        """The environment in which a program counts its allocations, and a function that reads the count."""
+        with tempfile.NamedTemporaryFile(dir=self._folder) as shared:
+            shared.write(bytes(16))
+            shared.flush()
+
+            def count() -> int:
+                return struct.unpack("=Q", pathlib.Path(shared.name).read_bytes()[:8])[0]
+
+            yield {"LD_PRELOAD": str(self._preload / "allocations.so"), "BULWARK_ALLOCATIONS": shared.name}, count
+
+    def _traced(self, server: Running, calls: int) -> int:
+        """How many system calls the server makes while it answers so many."""
+        summary = self._folder / "strace"
+        strace = subprocess.Popen(
+            ["strace", "-f", "-c", "-o", str(summary), "-p", str(server.process.pid)],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            if "attached" not in (line := strace.stderr.readline()):
+                sys.exit(f"strace did not attach: {line}{strace.stderr.read()}")
+            h2load(server.port, self._body, calls)
+        finally:
+            strace.send_signal(signal.SIGINT)
+            strace.wait()
+        # The last line has the totals: % time, seconds, usecs/call, calls.
+        return int(summary.read_text().splitlines()[-1].split()[3])
+
+    def _simulated(self, profile: pathlib.Path, program: str, *options: str) -> tuple[list[str], dict[str, str]]:
+        """The command and the environment of a program whose instructions Valgrind counts."""
+        # Valgrind 3.19 gives up on the debug information of Swift 6.
+        stripped = self._folder / pathlib.Path(program).name
+        subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
+        command = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={profile}", str(stripped), *options]
+        return command, {"LD_PRELOAD": str(self._preload / "sigsuspend.so")}
+
+
+def per_call(measure: Callable[[int], int], calls: int) -> float:
+    few = int(calls * FEW)
+    first = measure(few)
+    return (measure(few + calls) - first) / calls
+
+
+def per_call_of_client(measure: Callable[[float], tuple[int, int]], seconds: float) -> float:
+    (first, few), (second, many) = measure(seconds * FEW), measure(seconds * (1 + FEW))
+    return (second - first) / (many - few)
+
+
+def instructions_in(profile: pathlib.Path) -> int:
+    return int(re.search(r"^totals: (\d+)$", profile.read_text(), re.MULTILINE)[1])
+
+
+def counts(bench: Bench, amounts: Amounts) -> dict[str, float]:
+    values = {}
+    for policies in POLICIES:
+        values[f"server allocations, policies {policies}"] = bench.allocations(policies, amounts.calls)
+        values[f"server system calls, policies {policies}"] = bench.system_calls(policies, amounts.calls_traced)
+        values[f"server instructions, policies {policies}"] = bench.instructions(policies, amounts.calls_simulated)
+    values["client allocations"] = bench.client_allocations(amounts.client_seconds)
+    values["client instructions"] = bench.client_instructions(amounts.client_seconds_simulated)
+    return values
+
+
+def build_preloads(sources: pathlib.Path, folder: pathlib.Path) -> None:
+    for source in sources.glob("*.c"):
+        flags = ["-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]
+        subprocess.run(["gcc", *flags, "-o", folder / f"{source.stem}.so", source], check=True)
+
+
+def limit_for(value: float, slack: float) -> float:
+    """Today's count and its slack, in few digits."""
+    limit = float(f"{value + slack:.3g}")
+    return int(limit) if limit.is_integer() else limit
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="dev/bench counts")
+    parser.add_argument("--ours", required=True, type=pathlib.Path, help=argparse.SUPPRESS)
+    parser.add_argument("--quick", action="store_true", help="fewer calls, as dev/test does")
+    parser.add_argument("--runs", type=int, default=1, help="count everything so often (default 1)")
+    parser.add_argument("--json", type=pathlib.Path, help="write everything to this file, too")
+    parser.add_argument("--accept", action="store_true", help=f"make the counts the limits of {THRESHOLDS.name}")
+    options = parser.parse_args()
+
+    thresholds = json.loads(THRESHOLDS.read_text())
+    runs = []
+    with tempfile.TemporaryDirectory() as name, unary_body() as body:
+        folder = pathlib.Path(name)
+        build_preloads(THRESHOLDS.parent / "Preload", folder)
+        bench = Bench(options.ours, folder, folder, body)
+        for number in range(options.runs):
+            print(f"run {number + 1} of {options.runs}", file=sys.stderr)
+            runs.append(counts(bench, QUICK if options.quick else FULL))
+
+    rows, failures = [], []
+    print("| per 100-byte unary call | counted | limit | target | |\n|---|---|---|---|---|")
+    for title, bound in thresholds.items():
+        values = [run[title] for run in runs]
+        value = max(values)
+        if options.accept:
+            bound["limit"] = limit_for(value, bound["slack"])
+        limit, target = bound["limit"], bound.get("target")
+        verdict = "" if target is None else "met" if value <= target else "MISSED"
+        rows.append({"id": title, "title": title, "unit": "per call", "values": {OURS: values}, "limit": limit})
+        rows[-1] |= {} if target is None else {"target": target, "verdict": verdict}
+        shown = " ".join(f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for value in values)
+        print(f"| {title} | {shown} | {limit:,g} | {'' if target is None else target} | {verdict} |")
+        if value < limit - 2 * bound["slack"]:
+            print(f"{title}: the limit is far above the count; `dev/bench counts --accept` lowers it", file=sys.stderr)
+        if value > limit:
+            failures.append(f"{title}: {value:,.4f} per call, and at most {limit:,g} are allowed ({THRESHOLDS.name})")
+    if options.accept:
+        THRESHOLDS.write_text(json.dumps(thresholds, indent=2) + "\n")
+    if options.json:
+        options.json.write_text(json.dumps({**description({"quick": options.quick}), "counts": rows}, indent=2) + "\n")
+    sys.exit("\n".join(failures))
+
+
+main()
