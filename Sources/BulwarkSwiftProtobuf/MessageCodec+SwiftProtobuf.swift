@@ -27,6 +27,7 @@ extension MessageCodec where Message: SwiftProtobuf.Message {
     encoding: BinaryEncodingOptions = BinaryEncodingOptions()
   ) -> Self {
     MessageCodec(
+      keepsBuffer: false,
       encode: { (message, buffer) throws(RPCError) in
         do {
           let bytes: [UInt8] = try message.serializedBytes(options: encoding)

@@ -1,10 +1,8 @@
 import BulwarkCore
-import BulwarkProtobuf
 import BulwarkSwiftProtobuf
 import BulwarkTestKit
 import SwiftProtobuf
 import SwiftProtobufMessages
-import TestMessages
 import Testing
 
 import struct NIOCore.ByteBuffer
@@ -42,19 +40,6 @@ struct MalformedMessageTests {
         #expect(error?.code == .internalError)
       }
     }
-  }
-
-  @Test("memory has no budget, as that of messages of ours has: two bytes become a hundred and more")
-  func amplification() throws {
-    let bytes = ByteBuffer(bytes: (0..<100_000).flatMap { _ in [0x8a, 0x01, 0] as [UInt8] })
-    let message = try MessageCodec<Bulwark_Test_Repeateds>.swiftProtobuf.decode(bytes)
-    #expect(message.messages.count == 100_000)
-    #expect(MemoryLayout<Bulwark_Test_Scalars>.stride > 100)
-    let error = #expect(throws: RPCError.self) { try MessageCodec<Repeateds>.protobuf.decode(bytes) }
-    #expect(
-      error?.message
-        == "cannot decode bulwark.test.Repeateds.messages: the message takes more memory than its size allows"
-    )
   }
 
   @Test("a message that is cut at any byte is decoded or refused")
