@@ -4,8 +4,12 @@ import ipaddress
 
 import grpc
 import pytest
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from grpc_channelz.v1 import channelz_pb2, channelz_pb2_grpc
 
+from programs import Server, binary
 from stubs import interop, interop_grpc
 
 pytestmark = pytest.mark.usefixtures("needs_our_programs")
@@ -173,3 +177,30 @@ def test_what_is_unknown_is_not_found(looked_at, method, request_):
     with pytest.raises(grpc.RpcError) as error:
         getattr(stub, method)(request_, timeout=5)
     assert error.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+def der(certificate: trustme.LeafCert) -> bytes:
+    return x509.load_pem_x509_certificate(certificate.cert_chain_pems[0].bytes()).public_bytes(Encoding.DER)
+
+
+def test_over_tls_a_socket_shows_both_certificates(programs, tmp_path):
+    authority = trustme.CA()
+    ours, theirs = authority.issue_cert("node.test"), authority.issue_cert("client.test")
+    roots, cert, key = (tmp_path / name for name in ("roots.pem", "node.pem", "node.key"))
+    authority.cert_pem.write_to_path(roots)
+    ours.cert_chain_pems[0].write_to_path(cert)
+    ours.private_key_pem.write_to_path(key)
+    options = ("--tls-cert", str(cert), "--tls-key", str(key), "--tls-ca", str(roots))
+    server = Server(binary("interop-peer"), "server", "--channelz", *options)
+    programs.append(server)
+    credentials = grpc.ssl_channel_credentials(
+        authority.cert_pem.bytes(), theirs.private_key_pem.bytes(), theirs.cert_chain_pems[0].bytes()
+    )
+    name = [("grpc.ssl_target_name_override", "node.test")]
+    with grpc.secure_channel(server.target, credentials, name) as channel:
+        stub = channelz_pb2_grpc.ChannelzStub(channel)
+        (socket,) = sockets_of(stub, only_server(stub))
+    assert socket.security.tls.other_name == "TLSv1.3"
+    assert socket.security.tls.local_certificate == der(ours)
+    assert socket.security.tls.remote_certificate == der(theirs)
+    server.stop()

@@ -23,7 +23,7 @@ struct ServerCommand: AsyncParsableCommand {
   @Flag(help: "Counts the calls, and prints the counts at the end.")
   var countCalls = false
 
-  @Flag(help: "Serves channelz, and calls itself once, so that there is a channel to see.")
+  @Flag(help: "Serves channelz; in plaintext it also calls itself once, so that there is a channel to see.")
   var channelz = false
 
   @OptionGroup var life: ServerLifeOptions
@@ -65,7 +65,7 @@ struct ServerCommand: AsyncParsableCommand {
   private func announce(_ server: Server, _ channelz: ChannelzRegistry?) async throws -> Client? {
     let endpoint = try await server.listeningEndpoint
     var client: Client?
-    if let channelz {
+    if let channelz, self.tls.tlsCert == nil {
       var configuration = ClientConfiguration()
       configuration.channelz = channelz
       let seen = Client(to: endpoint, configuration: configuration)
