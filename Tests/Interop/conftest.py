@@ -46,6 +46,7 @@ def served(name: str, *options: str):
 
 
 interop_server = served("interop-peer", "server")
+channelz_server = served("interop-peer", "server", "--channelz")
 bench_server = served("bench-server")
 consensus_node = served("consensus-node", "--chain-id", CHAIN_ID, "--validators", str(VALIDATORS))
 mock_node = served(

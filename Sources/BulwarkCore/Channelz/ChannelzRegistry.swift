@@ -25,9 +25,14 @@ public final class ChannelzRegistry: Sendable {
     }
   }
 
+  /// How far two clocks that are read one after the other may seem to have moved apart.
+  private static let clockTolerance: ClosedRange<Duration> = .milliseconds(-100) ... .milliseconds(100)
+
   /// When things happen.
   package let time: TimeSource
   private let wallClock: @Sendable () -> Duration
+  /// The wall clock's time when the monotonic clock showed zero, as of when it was last found to be another.
+  private let wallTimeOfStart: Mutex<Duration>
   private let state = Mutex(State())
 
   /// Creates a registry with nothing in it.
@@ -39,12 +44,18 @@ public final class ChannelzRegistry: Sendable {
   package init(time: TimeSource, wallClock: @escaping @Sendable () -> Duration) {
     self.time = time
     self.wallClock = wallClock
+    self.wallTimeOfStart = Mutex(wallClock() - time.now.sinceStart)
   }
 
-  /// The wall clock's time at an instant of the past, since the Unix epoch: by how long ago it is, so that a clock that
-  /// was set meanwhile is believed.
+  /// The wall clock's time at an instant, since the Unix epoch: the same each time it is asked for, unless the wall clock
+  /// was set meanwhile; then that is believed.
   package func wallTime(of instant: MonotonicInstant) -> Duration {
-    self.wallClock() - instant.duration(to: self.time.now)
+    let measured = self.wallClock() - self.time.now.sinceStart
+    let start = self.wallTimeOfStart.withLock { start in
+      if !Self.clockTolerance.contains(measured - start) { start = measured }
+      return start
+    }
+    return start + instant.sinceStart
   }
 
   // MARK: - For those who are in it
@@ -139,4 +150,9 @@ public final class ChannelzRegistry: Sendable {
         + $0.sockets.entities.count
     }
   }
+}
+
+extension MonotonicInstant {
+  /// How much time the clock shows.
+  fileprivate var sinceStart: Duration { .nanoseconds(self.nanoseconds) }
 }

@@ -121,7 +121,16 @@ struct ChannelzRegistryTests {
     #expect(subchannel.trace.events.first?.severity == .warning)
   }
 
-  @Test func `An instant is told in the wall clock's time by how long ago it was`() {
+  @Test func `An instant has one wall time however often it is asked for`() {
+    let instant = self.clock.now
+    #expect(self.registry.wallTime(of: instant) == .seconds(1_000))
+    // The wall clock, which stands still here, and the other one are not read at the same moment.
+    self.clock.advance(by: .milliseconds(100))
+    #expect(self.registry.wallTime(of: instant) == .seconds(1_000))
+    #expect(self.registry.wallTime(of: self.clock.now) == .milliseconds(1_000_100))
+  }
+
+  @Test func `A wall clock that was set is believed`() {
     let instant = self.clock.now
     self.clock.advance(by: .seconds(3))
     #expect(self.registry.wallTime(of: instant) == .seconds(997))
