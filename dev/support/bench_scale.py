@@ -118,9 +118,9 @@ class Bench:
         self._methods = Series("methods", "1 to 1,000 methods, calls spread over all", max_ratio=MAX_RATIO)
         self._streams = Series("streams", "1 to 10,000 calls in flight, up to 100 on a connection")
         self._busy = Series("connections", "1 to 10,000 connections, a call in flight on each", max_ratio=MAX_RATIO)
-        self._idle = Series("idle-connections", "up to 9,992 idle connections beside 8 busy ones", max_ratio=MAX_RATIO)
+        self._idle = Series("idle-connections", "0 to 9,992 idle connections, beside 8 busy ones", max_ratio=MAX_RATIO)
         self._both = Series("methods-and-connections", "1,000 methods on 10,000 connections", max_ratio=MAX_RATIO)
-        self._keys = Series("keys", "1 to 100,000 keys of a limiter", "ns per acquisition")
+        self._keys = Series("keys", "1 to 100,000 keys, of a rate limiter that knows them all", "ns per acquisition")
         self.series = [self._methods, self._streams, self._busy, self._idle, self._both, self._keys]
         self._connection = Memory("idle-connection", "idle connection", "KiB", MAX_CONNECTION_KIB)
         self._stream = Memory("idle-stream", "open idle stream, its handler waiting", "KiB", MAX_STREAM_KIB)
