@@ -33,6 +33,11 @@ struct BenchServer: AsyncParsableCommand {
   var threads: Int?
 
   @Option(
+    help: "How many unary methods there are: bench.Echo/Unary, and bench.Many/Unary1, Unary2 and so on."
+  )
+  var methods = 1
+
+  @Option(
     help: """
       none, all (breaker, limiter and bulkhead before every call, set so high that nothing is rejected), or closed (a \
       limiter before Unary that rejects nearly everything).
@@ -68,6 +73,7 @@ struct BenchServer: AsyncParsableCommand {
     guard (self.tlsCert == nil) == (self.tlsKey == nil) else {
       throw ValidationError("--tls-cert and --tls-key belong together")
     }
+    guard self.methods > 0 else { throw ValidationError("--methods must be at least 1") }
   }
 
   func run() async throws {
@@ -85,6 +91,7 @@ struct BenchServer: AsyncParsableCommand {
       policies: try self.policies.annotations.map { try Policies(code: $0) }
     ) {
       EchoService()
+      ManyMethods(count: self.methods - 1)
     }
     let services = ServiceGroup(
       services: [server],

@@ -44,13 +44,13 @@ def proportional_kib(pid: int) -> int:
 class IdleConnection:
     """An HTTP/2 connection that has made one call."""
 
-    def __init__(self, port: int, source: str, context: ssl.SSLContext | None):
+    def __init__(self, port: int, source: str, context: ssl.SSLContext | None = None, path: str = PATH):
         plain = socket.create_connection(("127.0.0.1", port), timeout=20, source_address=(source, 0))
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = context.wrap_socket(plain, server_hostname="127.0.0.1") if context else plain
         self._buffer = b""
         scheme = "https" if context else "http"
-        fields = [(name, {":path": PATH, ":scheme": scheme}.get(name, value)) for name, value in ECHO]
+        fields = [(name, {":path": path, ":scheme": scheme}.get(name, value)) for name, value in ECHO]
         self.socket.sendall(
             PREFACE
             + raw_frame(SETTINGS, 0, 0)
@@ -74,6 +74,13 @@ class IdleConnection:
             if not received:
                 raise ConnectionError("the server has closed the connection")
             self._buffer += received
+
+    def open_streams(self, path: str, count: int) -> None:
+        """Begins so many calls, sends no message on any, and waits until the server has seen them."""
+        fields = hpack.Encoder().encode([(name, path if name == ":path" else value) for name, value in ECHO])
+        self.socket.sendall(b"".join(raw_frame(HEADERS, END_HEADERS, 3 + 2 * number, fields) for number in range(count)))
+        if not self.is_alive():
+            raise ConnectionError(f"the server has closed a connection with {count} open streams")
 
     def is_alive(self) -> bool:
         """Whether a PING is answered."""

@@ -40,6 +40,18 @@ enum Components {
     try Workload.require(count == components, "stats of \(count) instead of \(components) components")
   }
 
+  /// A limiter whose keys, 0 and on, have each taken what takes minutes to come back.
+  static func keyedLimiter(owing keys: Int) throws -> KeyedRateLimiter<Int> {
+    let limiter = try KeyedRateLimiter<Int>(
+      name: "bench",
+      options: KeyedRateLimiterOptions(rate: 100, burst: 1_000_000_000, maximumKeys: max(1024, 2 * keys))
+    )
+    for key in 0..<keys {
+      try Workload.require(limiter.tryAcquire(60_000, for: key), "keyed limiter: key \(key) was refused")
+    }
+    return limiter
+  }
+
   static func bytes() throws -> [String: Int] {
     [
       "breaker": try self.bytes { try CircuitBreaker(name: "bench") },
@@ -50,7 +62,16 @@ enum Components {
         try Bulkhead(name: "bench", options: BulkheadOptions(maximumConcurrent: 50))
       },
       "retry": try self.bytes { try Retry(name: "bench") },
+      "limiter key": try self.bytesOfKey(),
     ]
+  }
+
+  /// What a keyed limiter takes for each key of many, its share of empty places in the table included.
+  private static func bytesOfKey() throws -> Int {
+    let count = 100_000
+    let before = bytes_of_this_thread()
+    let limiter = try self.keyedLimiter(owing: count)
+    return withExtendedLifetime(limiter) { Int(bytes_of_this_thread() &- before) / count }
   }
 
   private static func bytes(_ make: () throws -> AnyObject) throws -> Int {

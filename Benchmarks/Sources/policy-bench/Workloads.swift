@@ -19,7 +19,7 @@ enum Workloads {
       try self.stack(),
       try self.retryStack(),
       try self.fullStack(),
-    ]
+    ] + (try [1, 10, 100, 1000, 10_000, 100_000].map { try self.keyedLimiter(keys: $0) })
   }
 
   // MARK: - One policy
@@ -121,6 +121,23 @@ enum Workloads {
     return Workload("keyed limiter", verify: verify) { count in
       let first = Int.random(in: 0..<1000)
       for number in first..<first + count { _ = limiter.tryAcquire(for: number % 1000) }
+    }
+  }
+
+  /// So many keys that all owe permits the whole time, far from one another by turns.
+  private static func keyedLimiter(keys: Int) throws -> Workload {
+    let limiter = try Components.keyedLimiter(owing: keys)
+    let verify: @Sendable (Int) throws -> Void = { count in
+      let stats = limiter.stats
+      try Workload.require(
+        stats.admitted == keys + count && stats.refused == 0 && stats.keys == keys,
+        "keyed limiter with \(keys) keys, \(count) calls: \(stats)"
+      )
+    }
+    return Workload("keyed limiter, \(keys) keys", verify: verify) { count in
+      let first = Int.random(in: 0..<keys)
+      // A prime that divides none of the numbers of keys: each has its turn before the first comes again.
+      for number in first..<first + count { _ = limiter.tryAcquire(for: number * 15_485_863 % keys) }
     }
   }
 

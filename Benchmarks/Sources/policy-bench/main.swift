@@ -1,6 +1,6 @@
 // Measures the resilience policies, alone and with a task on each core, and prints JSON. Fails if a policy did not do
 // what it is measured for.
-//   policy-bench [--microseconds N] [--samples N] [--only NAME]
+//   policy-bench [--microseconds N] [--samples N] [--only PREFIX]
 // `dev/bench policies` runs it in turn with the same in Go, and prints the table.
 import BulwarkResilience
 import Foundation
@@ -29,7 +29,7 @@ struct Report: Codable {
 }
 
 var report = Report()
-for workload in try Workloads.all() where only == nil || only == workload.name {
+for workload in try Workloads.all() where only.map(workload.name.hasPrefix) ?? true {
   report.operations[workload.name] = try await stopwatch.figures(workload)
 }
 let nothing = try await Stopwatch.percentiles(Workload("nothing", verify: { _ in }) { _ in })
