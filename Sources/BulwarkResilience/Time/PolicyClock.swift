@@ -106,8 +106,22 @@ public struct PolicyClock: Clock {
     if let replacement {
       try await replacement.sleep(deadline)
     } else {
-      let left = Instant(nanoseconds: systemNanoseconds()).duration(to: deadline)
-      try await Task.sleep(until: .now.advanced(by: left), tolerance: tolerance, clock: .suspending)
+      try await Self.sleepBySystem(until: deadline, tolerance: tolerance, inPartsOf: .seconds(10))
     }
+  }
+
+  /// Sleeps in parts, because a `Task.sleep` that is cancelled leaves its timer and its task, some 700 bytes, until the
+  /// time at which it was to end. Most sleeps of policies are cancelled: they watch over something that goes well.
+  package static func sleepBySystem(
+    until deadline: Instant,
+    tolerance: Duration?,
+    inPartsOf longest: Duration
+  ) async throws {
+    var left: Duration
+    repeat {
+      left = Instant(nanoseconds: systemNanoseconds()).duration(to: deadline)
+      let part = min(left, longest)
+      try await Task.sleep(until: .now.advanced(by: part), tolerance: tolerance, clock: .suspending)
+    } while left > longest
   }
 }

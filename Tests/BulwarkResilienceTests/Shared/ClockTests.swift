@@ -54,6 +54,24 @@ import Testing
     #expect(clock.sleeperCount == 0)
   }
 
+  @Test func `A sleep of the system clock is made of parts, ends at its deadline and with its task`()
+    async throws
+  {
+    let clock = PolicyClock.system
+    let deadline = clock.now.advanced(by: .milliseconds(5))
+    try await PolicyClock.sleepBySystem(until: deadline, tolerance: nil, inPartsOf: .milliseconds(1))
+    #expect(clock.now >= deadline)
+    let endless = Task {
+      try await PolicyClock.sleepBySystem(
+        until: .init(nanoseconds: .max),
+        tolerance: nil,
+        inPartsOf: .milliseconds(1)
+      )
+    }
+    endless.cancel()
+    await #expect(throws: CancellationError.self) { try await endless.value }
+  }
+
   @Test func `Another clock is read from its own beginning`() async throws {
     let clock = PolicyClock(ContinuousClock())
     let first = clock.now
