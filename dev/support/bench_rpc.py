@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from bench import report
+from bench.company import Company
 from bench.load import WINDOW_BITS, files
 from bench.results import Result
 from bench.rows import Bench, Latency, Measurement, measurements
@@ -75,7 +76,7 @@ def parsed() -> argparse.Namespace:
 
 
 def run(
-    chosen: Sequence[Measurement], programs: dict[str, Stack], bench: Bench, rounds: int
+    chosen: Sequence[Measurement], programs: dict[str, Stack], bench: Bench, rounds: int, company: Company
 ) -> tuple[list[Result], dict[tuple[str, float], list[Latency]]]:
     """Everything once in each round, in turn, and every other round in the opposite order."""
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
@@ -84,7 +85,8 @@ def run(
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
         for measurement in chosen:
             for name in measurement.stacks[:: -1 if number % 2 else 1]:
-                sample = measurement.run(bench, programs[name])
+                with company.watched():
+                    sample = measurement.run(bench, programs[name])
                 for row, value in sample.values.items():
                     values[row][name].append(value)
                     bench.latest[row, name] = value
@@ -101,20 +103,24 @@ def main() -> None:
     need_two_cores()
     allow_many_connections()
     chosen = measurements(re.compile(options.only), options.quick)
+    if not chosen:
+        sys.exit(f"no row has an id that matches {options.only!r}")
+    company = Company()
     with files() as made:
         bench = Bench(options.peers / "load/.build/load", made, options.seconds, warm_up=min(0.5, options.seconds / 2))
-        results, samples = run(chosen, stacks(options, made.folder), bench, options.rounds)
+        results, samples = run(chosen, stacks(options, made.folder), bench, options.rounds, company)
     settings = {
         "rounds": options.rounds,
         "seconds": bench.seconds,
         "warm-up seconds": bench.warm_up,
         "servers": SERVER_SETTINGS | {"core": SERVER_CORE},
         "load": {"window bytes": (1 << WINDOW_BITS) - 1, "core": LOAD_CORE},
+        "share of the cores that others took": company.fields,
     }
     head = description(settings)
     head["versions"] |= versions(options.peers)
     latency = report.latencies(samples)
-    print(report.heading(head))
+    print(f"{report.heading(head)}\n{company}")
     print("\n" + report.figures(results, (OURS, CPP, SWIFT, GO, CEILING)) + "\n\n" + report.verdicts(results))
     if latency:
         print("\n" + report.latency_table(latency))

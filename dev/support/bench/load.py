@@ -63,8 +63,8 @@ def h2load(
 ) -> Rate:
     """Unary requests per second over 8 connections with 32 streams each.
 
-    h2load looks at HTTP statuses, which are 200 for failures of gRPC too; that as many bytes came back as were sent shows
-    that no call failed. Calls that the server is to refuse bring none.
+    h2load looks at HTTP statuses, which are 200 for failures of gRPC too; that as many bytes came back as were sent
+    shows that no call failed. Calls that the server is to refuse bring none.
     """
     command = ["h2load", "-c", "8", "-m", "32", "-t", "1", "-w", str(WINDOW_BITS), "-W", str(WINDOW_BITS)]
     if stack.name == CEILING:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 OURS, CPP, SWIFT, GO, CEILING = "Bulwark", "gRPC C++", "grpc-swift-2", "grpc-go", "nghttpd"
-# Ours with every policy before each call, and a variant that refuses nearly every one.
+# Ours with every policy before each call.
 POLICIES = "Bulwark with policies"
 
 SERVER_CORE, LOAD_CORE = 0, 1
