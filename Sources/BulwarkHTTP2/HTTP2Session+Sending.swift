@@ -99,6 +99,8 @@ extension HTTP2Session {
   /// go above it by its own size. Returns true if more waits that could be sent now.
   public final func takeOutbound(into buffer: inout ByteBuffer, limit: Int) -> Bool {
     let start = buffer.readableBytes
+    // At once: a buffer that grows as it is filled is copied each time that it doubles.
+    buffer.reserveCapacity(minimumWritableBytes: min(self.queuedTotal, limit))
     defer { self.stats.bytesSent &+= UInt64(max(buffer.readableBytes - start, 0)) }
     // Moved, not copied: a second reference would make each write copy the buffer.
     swap(&buffer, &self.outbound)

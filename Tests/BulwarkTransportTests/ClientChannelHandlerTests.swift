@@ -17,7 +17,8 @@ import Testing
   init() throws {
     self.handler = ClientChannelHandler(
       connection: ClientConnection(authority: "test", userAgent: "test", now: .now()),
-      owner: self.owner
+      owner: self.owner,
+      writeBuffer: WriteBuffer()
     )
     self.channel = EmbeddedChannel(handlers: [self.socket, self.handler])
     try self.channel.connect(to: SocketAddress(ipAddress: "127.0.0.1", port: 1)).wait()

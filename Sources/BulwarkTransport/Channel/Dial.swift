@@ -14,6 +14,7 @@ final class Dial {
     let configuration: ClientConfiguration
     let keepalive: KeepalivePace
     let memory: HTTP2Memory
+    let writeBuffer: WriteBuffer
     /// What is sent as `:authority`.
     let authority: String
     /// The name that the server's certificate is asked for; nil where there is only an address.
@@ -125,6 +126,7 @@ final class Dial {
     let handler = ClientChannelHandler(
       connection: connection,
       owner: self.owner,
+      writeBuffer: self.terms.writeBuffer,
       earlyCloseReason: isSecure ? TLSFailure(side: .client).closedAfterwards : nil
     )
     handler.onTooManyPings = { keepalive.slowDown(from: pace) }

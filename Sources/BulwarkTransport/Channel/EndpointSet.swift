@@ -42,6 +42,7 @@ final class EndpointSet: SubchannelOwner {
   private let keepalive: KeepalivePace
   /// Of all connections.
   private let memory = HTTP2Memory()
+  private let writeBuffer = WriteBuffer()
   private let policy: BalancingTerms
   private let channelz: ChannelzChannel?
 
@@ -214,6 +215,7 @@ final class EndpointSet: SubchannelOwner {
       configuration: self.configuration,
       keepalive: self.keepalive,
       memory: self.memory,
+      writeBuffer: self.writeBuffer,
       authority: self.configuration.authority ?? self.resolver.authority,
       serverName: self.configuration.tls?.serverName(of: endpoint, serviceName: self.resolver.serverName),
       channelz: self.channelz?.addSubchannel(target: endpoint.description)

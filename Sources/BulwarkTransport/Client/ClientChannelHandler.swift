@@ -43,16 +43,22 @@ final class ClientChannelHandler: ChannelInboundHandler {
   private var isReady = false
   private var closeReason: String
 
+  private let writeBuffer: WriteBuffer
+
   private static let closedByServer = "the server closed the connection"
 
-  /// - Parameter earlyCloseReason: what it means if the server closes the connection before it is ready.
+  /// - Parameters:
+  ///   - writeBuffer: that of all connections of the client, which are on one event loop.
+  ///   - earlyCloseReason: what it means if the server closes the connection before it is ready.
   init(
     connection: ClientConnection,
     owner: any ClientConnectionOwner,
+    writeBuffer: WriteBuffer,
     earlyCloseReason: String? = nil
   ) {
     self.connection = connection
     self.owner = owner
+    self.writeBuffer = writeBuffer
     self.closeReason = earlyCloseReason ?? Self.closedByServer
   }
 
@@ -138,7 +144,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {
-    self.io = ConnectionIO(self.connection, context) { [unowned self] in
+    self.io = ConnectionIO(self.connection, context, self.writeBuffer) { [unowned self] in
       self.runOutputs()
     } deadlineReached: { [unowned self] in
       if let reason = self.connection.deadlineReached(now: .now()) {

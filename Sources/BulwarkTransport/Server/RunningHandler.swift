@@ -75,7 +75,7 @@ extension ServerChannelHandler {
     )
     self.start(call, RunningHandler()) {
       switch call.entry.execution {
-      case .onLoop: .worker(self.workers.start(started))
+      case .onLoop: .worker(self.loop.workers.start(started))
       case .offLoop:
         .task(
           Task(executorPreference: globalConcurrentExecutor) { [started] in
@@ -130,7 +130,7 @@ extension ServerChannelHandler {
     }
     self.start(call, RunningHandler(requests: requests, responses: responses)) {
       switch call.entry.execution {
-      case .onLoop: .task(Task.immediate(executorPreference: self.workers.executor, operation: body))
+      case .onLoop: .task(Task.immediate(executorPreference: self.loop.workers.executor, operation: body))
       case .offLoop: .task(Task(executorPreference: globalConcurrentExecutor, operation: body))
       }
     }

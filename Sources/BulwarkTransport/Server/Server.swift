@@ -227,12 +227,7 @@ public final class Server: Service, Sendable {
     )
     connection.counters = socket?.counters
     socket?.inspect(connection, on: channel, self.configuration.tls?.credentials)
-    let handler = ServerChannelHandler(
-      connection: connection,
-      eventLoop: channel.eventLoop,
-      workers: loop.workers,
-      logger: self.logger
-    )
+    let handler = ServerChannelHandler(connection: connection, on: loop, logger: self.logger)
     handler.onEnd = { [connections] in connections.remove(key) }
     self.connections.attach(handler, to: key)
     return handler

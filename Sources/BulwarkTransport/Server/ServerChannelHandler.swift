@@ -15,7 +15,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   let connection: ServerConnection
   let eventLoop: any EventLoop
-  let workers: HandlerWorkers
+  let loop: ServerLoop
   private let logger: Logger
   private var io: ConnectionIO<ServerConnection>?
   private var wantsRead = false
@@ -31,16 +31,10 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// Called once, when the connection is closed and every handler has returned.
   var onEnd: (() -> Void)?
 
-  /// - Parameter workers: what unary handlers run in, of the same event loop.
-  init(
-    connection: ServerConnection,
-    eventLoop: any EventLoop,
-    workers: HandlerWorkers,
-    logger: Logger
-  ) {
+  init(connection: ServerConnection, on loop: ServerLoop, logger: Logger) {
     self.connection = connection
-    self.eventLoop = eventLoop
-    self.workers = workers
+    self.eventLoop = loop.eventLoop
+    self.loop = loop
     self.logger = logger
   }
 
@@ -50,7 +44,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {
-    self.io = ConnectionIO(self.connection, context) { [unowned self] in
+    self.io = ConnectionIO(self.connection, context, self.loop.writeBuffer) { [unowned self] in
       self.runOutputs()
     } deadlineReached: { [unowned self] in
       self.connection.deadlineReached(now: .now())

@@ -7,11 +7,12 @@ import Synchronization
 /// `@unchecked Sendable`: it is handed from the loop's connections to the server and back; its parts are used on the
 /// loop alone.
 final class ServerLoop: @unchecked Sendable {
-  fileprivate let eventLoop: any EventLoop
+  let eventLoop: any EventLoop
   let workers: HandlerWorkers
   let memory = HTTP2Memory()
+  let writeBuffer = WriteBuffer()
 
-  fileprivate init(_ eventLoop: any EventLoop) {
+  init(_ eventLoop: any EventLoop) {
     self.eventLoop = eventLoop
     self.workers = HandlerWorkers(eventLoop)
   }

@@ -24,9 +24,6 @@ final class ConnectionIO<Connection: WireConnection> {
   /// How much goes into one write, so that one connection does not hold the loop for long.
   private static var writeLimit: Int { 256 * 1024 }
 
-  /// The largest buffer that is kept for the next write; an idle connection should not hold what a busy one needs.
-  private static var keptCapacity: Int { 64 * 1024 }
-
   /// How long the last bytes may take to go before the channel is closed anyway.
   private static var lingerTimeout: TimeAmount { .seconds(5) }
 
@@ -35,24 +32,27 @@ final class ConnectionIO<Connection: WireConnection> {
   private let runOutputs: () -> Void
   private var timer: DeadlineTimer?
   private var context: ChannelHandlerContext?
-  private var buffer = ByteBuffer()
+  private let writeBuffer: WriteBuffer
   private var isHandlingRead = false
   private var isFlushing = false
   private var isFlushScheduled = false
   private var isClosing = false
 
   /// - Parameters:
+  ///   - writeBuffer: that of the event loop.
   ///   - runOutputs: does what the connection wants done; called after bytes were taken, which can produce more.
   ///   - deadlineReached: called when a deadline of the connection may have been reached.
   init(
     _ connection: Connection,
     _ context: ChannelHandlerContext,
+    _ writeBuffer: WriteBuffer,
     runOutputs: @escaping () -> Void,
     deadlineReached: @escaping () -> Void
   ) {
     self.connection = connection
     self.eventLoop = context.eventLoop
     self.context = context
+    self.writeBuffer = writeBuffer
     self.runOutputs = runOutputs
     self.timer = DeadlineTimer(on: context.eventLoop) { [unowned self] in
       deadlineReached()
@@ -106,15 +106,10 @@ final class ConnectionIO<Connection: WireConnection> {
   private func writeAll() {
     var hasMore = true
     while hasMore, let context = self.context, context.channel.isActive, context.channel.isWritable {
-      // The channel has let go of the last buffer if it could send it at once; then its memory is used again.
-      var buffer = ByteBuffer()
-      swap(&buffer, &self.buffer)
-      buffer.clear(minimumCapacity: 0)
+      var buffer = self.writeBuffer.take()
       hasMore = self.connection.takeOutbound(into: &buffer, limit: Self.writeLimit)
+      self.writeBuffer.giveBack(buffer)
       guard buffer.readableBytes > 0 else { return }
-      if buffer.storageCapacity <= Self.keptCapacity {
-        self.buffer = buffer
-      }
       context.writeAndFlush(NIOAny(buffer), promise: nil)
     }
   }

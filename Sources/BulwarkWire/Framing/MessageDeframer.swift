@@ -13,6 +13,10 @@ package struct MessageDeframer {
   /// more memory than this.
   private static let initialReservation = 64 * 1024
 
+  /// How many times what has come is reserved for what is to come. With two, as a buffer grows by itself, a large message
+  /// is copied once more than with four.
+  private static let growth = 4
+
   let limit: Int
   /// What the stream's `grpc-encoding` says: a message may be compressed with it.
   package var encoding: CompressionAlgorithm
@@ -90,6 +94,10 @@ package struct MessageDeframer {
       message.reserveCapacity(min(self.length, Self.initialReservation))
     }
     if let bytes = chunk.readSlice(length: min(chunk.readableBytes, self.length - message.readableBytes)) {
+      if message.writableBytes < bytes.readableBytes {
+        let total = message.readableBytes + bytes.readableBytes
+        message.reserveCapacity(min(self.length, Self.growth * total))
+      }
       message.writeImmutableBuffer(bytes)
     }
     guard message.readableBytes == self.length else {

@@ -53,8 +53,7 @@ private final class TLSLink {
           time: .system,
           now: .now()
         ),
-        eventLoop: loop,
-        workers: HandlerWorkers(loop),
+        on: ServerLoop(loop),
         logger: Logger(label: "test")
       )
     } onFailure: { reason in
