@@ -11,9 +11,11 @@ final class ServerLoop: @unchecked Sendable {
   let workers: HandlerWorkers
   let memory = HTTP2Memory()
   let writeBuffer = WriteBuffer()
+  let busyPoll: BusyPoll?
 
-  init(_ eventLoop: any EventLoop) {
+  init(_ eventLoop: any EventLoop, busyPolling: Duration = .zero) {
     self.eventLoop = eventLoop
+    self.busyPoll = BusyPoll(busyPolling, on: eventLoop)
     self.workers = HandlerWorkers(eventLoop)
   }
 }
@@ -21,11 +23,16 @@ final class ServerLoop: @unchecked Sendable {
 /// The event loops that a server has connections on. Safe from any thread.
 final class ServerLoops: Sendable {
   private let loops = Mutex<[ObjectIdentifier: ServerLoop]>([:])
+  private let busyPolling: Duration
+
+  init(busyPolling: Duration) {
+    self.busyPolling = busyPolling
+  }
 
   subscript(_ eventLoop: any EventLoop) -> ServerLoop {
     self.loops.withLock { loops in
       if let loop = loops[ObjectIdentifier(eventLoop)] { return loop }
-      let loop = ServerLoop(eventLoop)
+      let loop = ServerLoop(eventLoop, busyPolling: self.busyPolling)
       loops[ObjectIdentifier(eventLoop)] = loop
       return loop
     }
