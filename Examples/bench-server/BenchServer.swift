@@ -45,9 +45,6 @@ struct BenchServer: AsyncParsableCommand {
   )
   var policies: PolicyChoice = .none
 
-  @Option(help: "How many microseconds after traffic the event loops stay awake.")
-  var busyPolling = 0
-
   @Option(help: ArgumentHelp("Speak TLS with this certificate chain in PEM.", valueName: "FILE"))
   var tlsCert: String?
 
@@ -82,7 +79,6 @@ struct BenchServer: AsyncParsableCommand {
   func run() async throws {
     var configuration = ServerConfiguration()
     configuration.gracefulShutdownTimeout = .seconds(5)
-    configuration.busyPolling = .microseconds(self.busyPolling)
     if let chain = self.tlsCert, let key = self.tlsKey {
       configuration.tls = ServerTLS(
         try TLSCredentials(certificateChain: .file(chain), privateKey: .file(key), trustRoots: .system)

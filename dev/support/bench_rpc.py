@@ -19,7 +19,6 @@ from bench.stacks import (
     GO,
     LOAD_CORE,
     OURS,
-    AWAKE,
     POLICIES,
     SERVER_CORE,
     SERVER_SETTINGS,
@@ -45,7 +44,6 @@ def stacks(options: argparse.Namespace, folder: pathlib.Path) -> dict[str, Stack
             Stack(GO, [f"{options.peers}/grpc-go/.build/server"]),
             Stack(CEILING, ["nghttpd", "--no-tls", "-n1", "-d", str(folder)]),
             Stack(POLICIES, [*ours, "--policies", "all"]),
-            Stack(AWAKE, [*ours, "--busy-polling", "100"]),
         )
     }
 

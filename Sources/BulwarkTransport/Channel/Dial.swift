@@ -15,7 +15,6 @@ final class Dial {
     let keepalive: KeepalivePace
     let memory: HTTP2Memory
     let writeBuffer: WriteBuffer
-    let busyPoll: BusyPoll?
     /// What is sent as `:authority`.
     let authority: String
     /// The name that the server's certificate is asked for; nil where there is only an address.
@@ -128,7 +127,6 @@ final class Dial {
       connection: connection,
       owner: self.owner,
       writeBuffer: self.terms.writeBuffer,
-      busyPoll: self.terms.busyPoll,
       earlyCloseReason: isSecure ? TLSFailure(side: .client).closedAfterwards : nil
     )
     handler.onTooManyPings = { keepalive.slowDown(from: pace) }

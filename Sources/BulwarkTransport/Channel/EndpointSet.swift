@@ -43,7 +43,6 @@ final class EndpointSet: SubchannelOwner {
   /// Of all connections.
   private let memory = HTTP2Memory()
   private let writeBuffer = WriteBuffer()
-  private let busyPoll: BusyPoll?
   private let policy: BalancingTerms
   private let channelz: ChannelzChannel?
 
@@ -83,7 +82,6 @@ final class EndpointSet: SubchannelOwner {
     self.watch = watch
     self.channelz = channelz
     self.eventLoop = eventLoop
-    self.busyPoll = BusyPoll(configuration.busyPolling, on: eventLoop)
     self.keepalive = KeepalivePace(configuration.keepalive)
     self.policy = BalancingTerms(configuration)
     self.balancer = self.policy.makeBalancer()
@@ -218,7 +216,6 @@ final class EndpointSet: SubchannelOwner {
       keepalive: self.keepalive,
       memory: self.memory,
       writeBuffer: self.writeBuffer,
-      busyPoll: self.busyPoll,
       authority: self.configuration.authority ?? self.resolver.authority,
       serverName: self.configuration.tls?.serverName(of: endpoint, serviceName: self.resolver.serverName),
       channelz: self.channelz?.addSubchannel(target: endpoint.description)

@@ -44,25 +44,21 @@ final class ClientChannelHandler: ChannelInboundHandler {
   private var closeReason: String
 
   private let writeBuffer: WriteBuffer
-  private let busyPoll: BusyPoll?
 
   private static let closedByServer = "the server closed the connection"
 
   /// - Parameters:
   ///   - writeBuffer: that of all connections of the client, which are on one event loop.
-  ///   - busyPoll: that of the client, if its event loop is to stay awake.
   ///   - earlyCloseReason: what it means if the server closes the connection before it is ready.
   init(
     connection: ClientConnection,
     owner: any ClientConnectionOwner,
     writeBuffer: WriteBuffer,
-    busyPoll: BusyPoll? = nil,
     earlyCloseReason: String? = nil
   ) {
     self.connection = connection
     self.owner = owner
     self.writeBuffer = writeBuffer
-    self.busyPoll = busyPoll
     self.closeReason = earlyCloseReason ?? Self.closedByServer
   }
 
@@ -148,7 +144,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {
-    self.io = ConnectionIO(self.connection, context, self.writeBuffer, self.busyPoll) { [unowned self] in
+    self.io = ConnectionIO(self.connection, context, self.writeBuffer) { [unowned self] in
       self.runOutputs()
     } deadlineReached: { [unowned self] in
       if let reason = self.connection.deadlineReached(now: .now()) {

@@ -50,13 +50,6 @@ public struct ClientConfiguration: Sendable {
   /// Nil for ever. Default 30 min, as in gRPC.
   public var idleTimeout: Duration? = .seconds(1800)
 
-  /// How long after traffic the event loop looks for more without sleeping, up to 10 ms; zero for not at all. Default zero.
-  ///
-  /// It spares what comes next the wake-up of a thread, tens of microseconds in a virtual machine, and costs up to a core
-  /// for each client that has something to do now and then. For a machine that has the cores, and calls that wait for
-  /// one another.
-  public var busyPolling: Duration = .zero
-
   /// How long ``Client/close()`` waits for the open calls before it cancels them. Default 30 s, as for a server.
   public var gracefulShutdownTimeout: Duration = .seconds(30)
 

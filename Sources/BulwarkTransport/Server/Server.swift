@@ -25,7 +25,7 @@ public final class Server: Service, Sendable {
   private let methods: MethodTable
   private let policies: (any CallProtection)?
   private let connections = ServerConnections()
-  let loops: ServerLoops
+  let loops = ServerLoops()
   private let address = Promise<Endpoint>()
   private let stop = StopSignal()
   private let hasRun = Flag()
@@ -54,7 +54,6 @@ public final class Server: Service, Sendable {
   ) {
     self.endpoint = endpoint
     self.configuration = configuration
-    self.loops = ServerLoops(busyPolling: configuration.busyPolling)
     self.group = eventLoopGroup
     self.logger = logger
     var registry = ServiceRegistry()

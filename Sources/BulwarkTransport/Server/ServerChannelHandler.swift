@@ -44,8 +44,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {
-    self.io = ConnectionIO(self.connection, context, self.loop.writeBuffer, self.loop.busyPoll) {
-      [unowned self] in
+    self.io = ConnectionIO(self.connection, context, self.loop.writeBuffer) { [unowned self] in
       self.runOutputs()
     } deadlineReached: { [unowned self] in
       self.connection.deadlineReached(now: .now())

@@ -31,13 +31,6 @@ public struct ServerConfiguration: Sendable {
   /// Where the server and its connections are to be seen, for channelz; nil for nowhere, which costs nothing. Default nil.
   public var channelz: ChannelzRegistry?
 
-  /// How long after traffic an event loop looks for more without sleeping, up to 10 ms; zero for not at all. Default zero.
-  ///
-  /// It spares what comes next the wake-up of a thread, tens of microseconds in a virtual machine, and costs up to a core
-  /// for each event loop that has something to do now and then. For a machine that has the cores, and calls that wait for
-  /// one another.
-  public var busyPolling: Duration = .zero
-
   /// How many connections may wait in the kernel to be accepted; the kernel may allow fewer (Linux: `net.core.somaxconn`,
   /// 4,096 by default). Those that come above it are dropped or reset. Default 4,096.
   public var backlog: Int32 = 4096

@@ -11,11 +11,9 @@ final class ServerLoop: @unchecked Sendable {
   let workers: HandlerWorkers
   let memory = HTTP2Memory()
   let writeBuffer = WriteBuffer()
-  let busyPoll: BusyPoll?
 
-  init(_ eventLoop: any EventLoop, busyPolling: Duration = .zero) {
+  init(_ eventLoop: any EventLoop) {
     self.eventLoop = eventLoop
-    self.busyPoll = BusyPoll(busyPolling, on: eventLoop)
     self.workers = HandlerWorkers(eventLoop)
   }
 }
@@ -23,16 +21,11 @@ final class ServerLoop: @unchecked Sendable {
 /// The event loops that a server has connections on. Safe from any thread.
 final class ServerLoops: Sendable {
   private let loops = Mutex<[ObjectIdentifier: ServerLoop]>([:])
-  private let busyPolling: Duration
-
-  init(busyPolling: Duration) {
-    self.busyPolling = busyPolling
-  }
 
   subscript(_ eventLoop: any EventLoop) -> ServerLoop {
     self.loops.withLock { loops in
       if let loop = loops[ObjectIdentifier(eventLoop)] { return loop }
-      let loop = ServerLoop(eventLoop, busyPolling: self.busyPolling)
+      let loop = ServerLoop(eventLoop)
       loops[ObjectIdentifier(eventLoop)] = loop
       return loop
     }

@@ -33,7 +33,6 @@ final class ConnectionIO<Connection: WireConnection> {
   private var timer: DeadlineTimer?
   private var context: ChannelHandlerContext?
   private let writeBuffer: WriteBuffer
-  private let busyPoll: BusyPoll?
   private var isHandlingRead = false
   private var isFlushing = false
   private var isFlushScheduled = false
@@ -41,14 +40,12 @@ final class ConnectionIO<Connection: WireConnection> {
 
   /// - Parameters:
   ///   - writeBuffer: that of the event loop.
-  ///   - busyPoll: that of the event loop, if it is to stay awake.
   ///   - runOutputs: does what the connection wants done; called after bytes were taken, which can produce more.
   ///   - deadlineReached: called when a deadline of the connection may have been reached.
   init(
     _ connection: Connection,
     _ context: ChannelHandlerContext,
     _ writeBuffer: WriteBuffer,
-    _ busyPoll: BusyPoll?,
     runOutputs: @escaping () -> Void,
     deadlineReached: @escaping () -> Void
   ) {
@@ -56,7 +53,6 @@ final class ConnectionIO<Connection: WireConnection> {
     self.eventLoop = context.eventLoop
     self.context = context
     self.writeBuffer = writeBuffer
-    self.busyPoll = busyPoll
     self.runOutputs = runOutputs
     self.timer = DeadlineTimer(on: context.eventLoop) { [unowned self] in
       deadlineReached()
@@ -82,7 +78,6 @@ final class ConnectionIO<Connection: WireConnection> {
   func endRead() {
     self.isHandlingRead = false
     self.flush()
-    self.busyPoll?.hasTraffic()
   }
 
   /// Sees to it that what was submitted is flushed: at the end of this read, or of this tick.
@@ -116,7 +111,6 @@ final class ConnectionIO<Connection: WireConnection> {
       self.writeBuffer.giveBack(buffer)
       guard buffer.readableBytes > 0 else { return }
       context.writeAndFlush(NIOAny(buffer), promise: nil)
-      if !self.isHandlingRead { self.busyPoll?.hasTraffic() }
     }
   }
 

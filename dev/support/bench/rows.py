@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from bench.load import Files, Load, Rate, client_rate, generated, h2load
 from bench.results import Row, Target
-from bench.stacks import AWAKE, CEILING, CPP, GO, OURS, POLICIES, SWIFT, Stack, serving
+from bench.stacks import CEILING, CPP, GO, OURS, POLICIES, SWIFT, Stack, serving
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 # The open loop's share of the rate that gRPC C++ answers in a closed loop, in the same round. The others are for the
@@ -178,29 +178,23 @@ def _rate(id: str, title: str, unit: str, load: Load, targets: tuple[Target, ...
 
 
 def _one_in_flight() -> Measurement:
-    names, target = ("p50", "p99"), (Target(CPP, 0.9, is_upper=True),)
     rows = tuple(
-        Row(f"one-in-flight-{name}", f"one unary call of 100 B in flight, {name}", "us", target) for name in names
-    )
-    awake = tuple(
         Row(
-            f"one-in-flight-polling-{name}",
-            f"the same, the server's event loop awake for 100 us after traffic, {name}",
+            f"one-in-flight-{name}",
+            f"one unary call of 100 B in flight, {name}",
             "us",
-            target,
-            AWAKE,
+            (Target(CPP, 0.9, is_upper=True),),
         )
-        for name in names
+        for name in ("p50", "p99")
     )
 
     def run(bench: Bench, stack: Stack) -> Sample:
         with serving(stack) as port:
             report = generated(bench.generator, Load(), port, bench.seconds, bench.warm_up)
         latency = report["latency_microseconds"]
-        of = {AWAKE: awake, CPP: rows + awake}.get(stack.name, rows)
-        return Sample({row.id: latency[row.id.rpartition("-")[2]] for row in of}, report["busy"])
+        return Sample({row.id: latency[row.id.rpartition("-")[2]] for row in rows}, report["busy"])
 
-    return Measurement(rows + awake, (*SERVERS, AWAKE), run)
+    return Measurement(rows, SERVERS, run)
 
 
 def _open_loop(share: float) -> Measurement:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, field
 OURS, CPP, SWIFT, GO, CEILING = "Bulwark", "gRPC C++", "grpc-swift-2", "grpc-go", "nghttpd"
 # Ours with every policy before each call.
 POLICIES = "Bulwark with policies"
-# Ours with event loops that stay awake for 100 us after traffic (ServerConfiguration.busyPolling), which is not its default.
-AWAKE = "Bulwark that polls"
 
 SERVER_CORE, LOAD_CORE = 0, 1
 # What every server is told; nghttpd has no need of it, since it takes no bodies here.
