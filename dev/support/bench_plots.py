@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from svg import THEMES, Picture, Theme
 
-FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Sources/Bulwark/Bulwark.docc/Resources"
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Sources/BulwarkTransport/BulwarkTransport.docc/Resources"
 # A stack has the same colour and mark in every picture.
 STACKS = ["Bulwark", "gRPC C++", "grpc-go", "grpc-swift-2", "nghttpd"]
 REFERENCE = "gRPC C++"
