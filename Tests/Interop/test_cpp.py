@@ -57,7 +57,8 @@ def test_a_cpp_client_calls_our_server(programs, interop_server, case):
     must_pass(cpp_client(programs, "--target", interop_server.target, "--case", case), case)
 
 
-@pytest.mark.parametrize("case", OUR_CASES)
+# The C++ server has no tally service, which is there for swift-protobuf's stubs.
+@pytest.mark.parametrize("case", [case for case in OUR_CASES if case != "swift_protobuf"])
 def test_our_client_calls_a_cpp_server(programs, needs_our_programs, cpp_server, case):
     must_pass(client(programs, cpp_server.target, case), case)
     cpp_server.stop()
