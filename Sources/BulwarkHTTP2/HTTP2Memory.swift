@@ -10,8 +10,8 @@ import Darwin
 
 /// Memory that the sessions of one thread hand on to each other, so that a call takes none from the system.
 ///
-/// nghttp2 allocates a stream, its frames and copies of their header lists for every call, eight blocks of at most half a
-/// kilobyte, and frees them when it ends. Here freed blocks wait for the next call, in lists by size.
+/// nghttp2 allocates a stream, its frames and copies of their header lists for every call, eight blocks, and frees them
+/// when it ends. Here freed blocks of up to a kilobyte wait for the next call, in lists by size.
 ///
 /// Sessions that share a memory are used from one thread at a time, all together: those of one event loop. A session is
 /// closed there; one that is let go of without having been closed may be so on any thread.

@@ -6,7 +6,6 @@ import os
 import pathlib
 import re
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
@@ -14,16 +13,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-PAYLOAD = 100
-# A length-prefixed message with one field of bytes.
-REQUEST = struct.pack(">BI", 0, PAYLOAD + 2) + b"\n" + bytes([PAYLOAD]) + b"p" * PAYLOAD
+from bench.load import FRAME, PAYLOAD
+from bench.stacks import LOAD_CORE, output, pinned
+
 UNARY = "/bench.Echo/Unary"
 STOP_SECONDS = 60
-SERVER_CORE, LOAD_CORE = 0, 1
-
-
-def pinned(core: int, command: Sequence[str]) -> list[str]:
-    return ["taskset", "-c", str(core), *command]
 
 
 @dataclass(frozen=True)
@@ -73,20 +67,11 @@ def serving(command: Sequence[str], environment: dict[str, str] | None = None) -
             process.wait()
 
 
-def output(command: Sequence[str], environment: dict[str, str] | None = None) -> str:
-    run = subprocess.run(
-        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
-    )
-    if run.returncode != 0:
-        sys.exit(f"{' '.join(command)} ended with {run.returncode}:\n{run.stdout}{run.stderr}")
-    return run.stdout
-
-
 @contextlib.contextmanager
 def unary_body() -> Iterator[pathlib.Path]:
     """A file with the request that h2load sends."""
     with tempfile.NamedTemporaryFile() as body:
-        body.write(REQUEST)
+        body.write(FRAME)
         body.flush()
         yield pathlib.Path(body.name)
 
@@ -107,7 +92,7 @@ def answered(report: str) -> int:
     """
     succeeded = re.search(r"(\d+) succeeded, 0 failed, 0 errored, 0 timeout", report)
     data = re.search(r"\((\d+)\) data$", report, re.MULTILINE)
-    if succeeded is None or data is None or int(data[1]) < int(succeeded[1]) * len(REQUEST):
+    if succeeded is None or data is None or int(data[1]) < int(succeeded[1]) * len(FRAME):
         sys.exit(f"not every request was answered with its message:\n{report}")
     return int(succeeded[1])
 

@@ -16,7 +16,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench_load import SERVER_CORE, UNARY, Shape, pinned, server_cost, serving, unary_body
+from bench.stacks import SERVER_CORE, pinned
+from bench_load import UNARY, Shape, server_cost, serving, unary_body
 from bench_machine import description
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests/Interop"))

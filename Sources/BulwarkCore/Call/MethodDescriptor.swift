@@ -25,7 +25,7 @@ public enum IdempotencyLevel: Hashable, Sendable {
 /// Policies and look-ups are keyed by this value, never by a path that a peer wrote. Two are equal if service, method
 /// and kind are.
 public struct MethodDescriptor: Hashable, Sendable, CustomStringConvertible {
-  /// In one object: a descriptor goes along with each call, and four strings are four counts of references.
+  /// In one object: a descriptor goes along with each call, and three strings are three counts of references.
   private final class Storage: Sendable {
     let service: String
     let method: String

@@ -13,8 +13,8 @@ package struct MessageDeframer {
   /// more memory than this.
   private static let initialReservation = 64 * 1024
 
-  /// How many times what has come is reserved for what is to come. With two, as a buffer grows by itself, a large message
-  /// is copied once more than with four.
+  /// How many times what has come is reserved, within what was claimed. A buffer that grows by itself doubles, and copies
+  /// about as much as a large message has; with four it is a third of that.
   private static let growth = 4
 
   let limit: Int

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 OURS, CPP, SWIFT, GO, CEILING = "Bulwark", "gRPC C++", "grpc-swift-2", "grpc-go", "nghttpd"
@@ -34,18 +34,20 @@ class Certificate:
     key: pathlib.Path
 
 
-def pinned(core: int, command: list[str]) -> list[str]:
+def pinned(core: int, command: Sequence[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command]
 
 
-def output(command: list[str]) -> str:
-    return timed_output(command)[0]
+def output(command: Sequence[str], environment: dict[str, str] | None = None) -> str:
+    return timed_output(command, environment)[0]
 
 
-def timed_output(command: list[str]) -> tuple[str, float]:
+def timed_output(command: Sequence[str], environment: dict[str, str] | None = None) -> tuple[str, float]:
     """What the program prints, and for which share of its time it computed."""
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    run = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    run = subprocess.run(
+        command, capture_output=True, text=True, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+    )
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if run.returncode != 0:
         sys.exit(f"{' '.join(command)} ended with {run.returncode}:\n{run.stdout}{run.stderr}")
