@@ -141,7 +141,7 @@ extension HTTP2Session {
     flags |= NGHTTP2_DATA_FLAG_NO_COPY.rawValue
     if count == stream.outbound.count && stream.isFinishing {
       flags |= NGHTTP2_DATA_FLAG_EOF.rawValue
-      if let trailers = stream.trailers {
+      if let trailers = stream.trailers.take() {
         flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM.rawValue
         let result = trailers.withNameValues { nghttp2_submit_trailer(self.handle, id, $0, $1) }
         guard result == 0 else { return Int(NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue) }

@@ -84,7 +84,6 @@ import Testing
 
   @Test func aFieldListTakesTextOfEachKindAndKnowsItsSize() {
     var list = HTTP2FieldList()
-    list.reserve(fields: 4, bytes: 64)
     list.add(name: "a" as StaticString, value: "b" as StaticString)
     list.add(name: "cc", value: "dd")
     list.add(name: Array("eee".utf8), value: Array("-fff-".utf8).dropFirst().dropLast(), neverIndex: true)

@@ -12,16 +12,28 @@ public enum MetadataValue: Hashable, Sendable {
 /// bytes, every other name carries text. What is legal on the wire is checked when a call is sent: an illegal
 /// name or value fails that call with an error that names it.
 ///
-/// The pairs lie in one flat array, so that metadata which nobody reads costs no string per pair.
+/// The pairs lie in one flat array, so that metadata which nobody reads costs no string per pair. None is the common case,
+/// and is copied for nothing; a copy of any other metadata counts one reference.
 public struct Metadata: Sendable {
-  struct Slot: Hashable, Sendable {
+  private struct Slot {
     var start: UInt32
     var nameLength: UInt32
     var valueLength: UInt32
   }
 
-  private var bytes: [UInt8] = []
-  private var slots: [Slot] = []
+  /// `@unchecked Sendable`: it is changed by a value that holds the one reference to it, and by nobody else.
+  private final class Storage: @unchecked Sendable {
+    // Free of dynamic exclusivity checks: no access lasts for longer than the statement that makes it.
+    @exclusivity(unchecked) var bytes: [UInt8]
+    @exclusivity(unchecked) var slots: [Slot]
+
+    init(bytes: [UInt8], slots: [Slot]) {
+      self.bytes = bytes
+      self.slots = slots
+    }
+  }
+
+  private var storage: Storage?
 
   /// Creates metadata without a pair; nothing is allocated.
   public init() {}
@@ -46,20 +58,29 @@ public struct Metadata: Sendable {
   /// Not generic: the wire calls it for each header of each call, and a generic function is not specialised
   /// across modules.
   package mutating func append(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>) {
-    if self.slots.isEmpty {
-      self.bytes.reserveCapacity(Swift.max(128, name.count + value.count))
-    }
     self.append(anyName: name, value: value)
   }
 
   private mutating func append(anyName name: some Collection<UInt8>, value: some Collection<UInt8>) {
+    let storage = self.ownStorage()
     // 32-bit slots keep a pair small; a header list is kilobytes, and what does not fit could not be sent.
-    guard let start = UInt32(exactly: self.bytes.count), let nameLength = UInt32(exactly: name.count),
+    guard let start = UInt32(exactly: storage.bytes.count), let nameLength = UInt32(exactly: name.count),
       let valueLength = UInt32(exactly: value.count)
     else { return }
-    self.bytes.append(contentsOf: name)
-    self.bytes.append(contentsOf: value)
-    self.slots.append(Slot(start: start, nameLength: nameLength, valueLength: valueLength))
+    if storage.slots.isEmpty {
+      storage.bytes.reserveCapacity(Swift.max(128, name.count + value.count))
+    }
+    storage.bytes.append(contentsOf: name)
+    storage.bytes.append(contentsOf: value)
+    storage.slots.append(Slot(start: start, nameLength: nameLength, valueLength: valueLength))
+  }
+
+  /// The storage, to be changed: a copy if somebody else refers to it too.
+  private mutating func ownStorage() -> Storage {
+    if isKnownUniquelyReferenced(&self.storage), let storage = self.storage { return storage }
+    let own = Storage(bytes: self.storage?.bytes ?? [], slots: self.storage?.slots ?? [])
+    self.storage = own
+    return own
   }
 
   /// The first text value of the name, or nil.
@@ -104,19 +125,21 @@ public struct Metadata: Sendable {
   }
 
   package func nameBytes(at index: Int) -> ArraySlice<UInt8> {
-    let slot = self.slots[index]
-    return self.bytes[Int(slot.start)..<Int(slot.start) + Int(slot.nameLength)]
+    guard let storage = self.storage else { return [] }
+    let slot = storage.slots[index]
+    return storage.bytes[Int(slot.start)..<Int(slot.start) + Int(slot.nameLength)]
   }
 
   package func valueBytes(at index: Int) -> ArraySlice<UInt8> {
-    let slot = self.slots[index]
+    guard let storage = self.storage else { return [] }
+    let slot = storage.slots[index]
     let start = Int(slot.start) + Int(slot.nameLength)
-    return self.bytes[start..<start + Int(slot.valueLength)]
+    return storage.bytes[start..<start + Int(slot.valueLength)]
   }
 
   /// Whether this is the pair at an index.
   package func hasPair(name: ArraySlice<UInt8>, value: ArraySlice<UInt8>, at index: Int) -> Bool {
-    index < self.slots.count && self.nameBytes(at: index) == name && self.valueBytes(at: index) == value
+    index < self.count && self.nameBytes(at: index) == name && self.valueBytes(at: index) == value
   }
 
   /// The first pairs, so many of them.
@@ -135,7 +158,7 @@ public struct Metadata: Sendable {
   }
 
   private func firstIndex(named name: String) -> Int? {
-    guard !self.slots.isEmpty else { return nil }
+    guard !self.isEmpty else { return nil }
     let wanted = Array(name.lowercased().utf8)
     return self.indices.first { self.nameBytes(at: $0).elementsEqual(wanted) }
   }
@@ -145,7 +168,9 @@ public struct Metadata: Sendable {
 
 extension Metadata: RandomAccessCollection {
   public var startIndex: Int { 0 }
-  public var endIndex: Int { self.slots.count }
+  public var endIndex: Int { self.storage?.slots.count ?? 0 }
+
+  public var isEmpty: Bool { self.storage?.slots.isEmpty ?? true }
 
   public subscript(position: Int) -> (name: String, value: MetadataValue) {
     let name = String(decoding: self.nameBytes(at: position), as: UTF8.self)
@@ -160,10 +185,11 @@ extension Metadata: RandomAccessCollection {
 extension Metadata: Hashable {
   /// Equal if the same pairs stand in the same order.
   public static func == (lhs: Metadata, rhs: Metadata) -> Bool {
-    lhs.count == rhs.count
-      && lhs.indices.allSatisfy {
-        lhs.nameBytes(at: $0) == rhs.nameBytes(at: $0) && lhs.valueBytes(at: $0) == rhs.valueBytes(at: $0)
-      }
+    lhs.storage === rhs.storage
+      || lhs.count == rhs.count
+        && lhs.indices.allSatisfy {
+          lhs.nameBytes(at: $0) == rhs.nameBytes(at: $0) && lhs.valueBytes(at: $0) == rhs.valueBytes(at: $0)
+        }
   }
 
   public func hash(into hasher: inout Hasher) {
@@ -197,6 +223,6 @@ extension Metadata: CustomStringConvertible {
 extension Metadata {
   /// The length of all names and values together.
   package var byteCount: Int {
-    self.indices.reduce(0) { $0 + self.nameBytes(at: $1).count + self.valueBytes(at: $1).count }
+    self.storage?.bytes.count ?? 0
   }
 }

@@ -59,8 +59,13 @@ struct InboundFields: Sendable {
     block.fieldCount += 1
     if block.listSize <= self.maxListSize && block.fieldCount <= self.maxFields {
       let start = self.bytes.count
-      self.bytes.append(contentsOf: name)
-      self.bytes.append(contentsOf: value)
+      self.bytes.append(addingCapacity: name.count + value.count) { bytes in
+        bytes.withUnsafeMutableBufferPointer { free, count in
+          _ = free.initialize(fromContentsOf: name)
+          _ = free[name.count...].initialize(fromContentsOf: value)
+          count = name.count + value.count
+        }
+      }
       let middle = start + name.count
       self.fields.append(HTTP2Field(name: start..<middle, value: middle..<self.bytes.count))
     }
