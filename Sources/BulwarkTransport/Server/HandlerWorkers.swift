@@ -8,12 +8,15 @@ import NIOCore
 ///
 /// `@unchecked Sendable`: it travels with its tasks, which run on the loop as everything else that touches it.
 final class HandlerWorkers: @unchecked Sendable {
+  // Here and in `HandlerWorker` what a call touches is free of dynamic exclusivity checks: all of it is used on the loop,
+  // and no access lasts for longer than the statement that makes it.
+
   /// More than these are not kept when they have nothing to do.
   private static let maxIdle = 256
 
   private let eventLoop: any EventLoop
   let executor: EventLoopExecutor
-  private var idle: [HandlerWorker] = []
+  @exclusivity(unchecked) private var idle: [HandlerWorker] = []
   private var isClosed = false
 
   init(_ eventLoop: any EventLoop) {
@@ -26,7 +29,7 @@ final class HandlerWorkers: @unchecked Sendable {
   /// - Returns: what runs it, for as long as the handler has not returned.
   func start(_ call: consuming StartedCall) -> HandlerWorker {
     if let worker = self.idle.popLast() {
-      worker.call = call
+      worker.call = .some(call)
       self.executor.runInPlace { worker.resume() }
       return worker
     }
@@ -59,23 +62,23 @@ final class HandlerWorkers: @unchecked Sendable {
 /// `@unchecked Sendable`: as `HandlerWorkers`.
 final class HandlerWorker: @unchecked Sendable {
   /// What it does when it is resumed; if there is nothing, it ends.
-  fileprivate var call: StartedCall?
+  @exclusivity(unchecked) fileprivate var call: StartedCall?
   /// Unchecked, because a checked one is an allocation per call. It is resumed once: whoever does takes the worker out
   /// of the idle ones first.
-  private var wakeUp: UnsafeContinuation<Void, Never>?
+  @exclusivity(unchecked) private var wakeUp: UnsafeContinuation<Void, Never>?
   /// A task that was cancelled stays so, and must not run another handler.
-  private var isCancelled = false
+  @exclusivity(unchecked) private var isCancelled = false
   fileprivate var task: Task<Void, Never>?
 
   fileprivate init(_ call: consuming StartedCall) {
-    self.call = call
+    self.call = .some(call)
   }
 
   fileprivate func resume() {
     self.wakeUp.take()?.resume()
   }
 
-  fileprivate func run(for workers: HandlerWorkers) async {
+  @concurrent fileprivate func run(for workers: HandlerWorkers) async {
     while var call = self.call.take() {
       await call.run()
       guard !self.isCancelled else { return }

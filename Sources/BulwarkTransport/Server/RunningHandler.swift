@@ -3,6 +3,7 @@ import BulwarkHTTP2
 import BulwarkWire
 import DequeModule
 import NIOCore
+import Synchronization
 
 /// A handler that has not returned: what runs it, and for a streaming call its two halves.
 struct RunningHandler {
@@ -31,7 +32,9 @@ struct RunningHandler {
 }
 
 /// A unary call whose handler is to run, with all that it takes.
-struct StartedCall {
+///
+/// Not copied: a copy counts a reference to each of its five parts.
+struct StartedCall: ~Copyable {
   fileprivate let completion: CallCompletion
   fileprivate let handler: UnaryHandler
   fileprivate var message: ByteBuffer
@@ -39,7 +42,10 @@ struct StartedCall {
   fileprivate let waits: [AdmissionWait]
 
   /// Waits for admission if it has to, runs the handler and answers the call.
-  mutating func run() async {
+  ///
+  /// Concurrent, as the worker's loop is: a function that may be anybody's asks the runtime where to go on after each of
+  /// its awaits, which takes a lock of the task; this way it does so half as often, 3 % of a call's instructions.
+  @concurrent mutating func run() async {
     do {
       if !self.waits.isEmpty { try await self.completion.waitForAdmission(self.waits, of: self.context) }
       let response = try await CallContext.$current.withValue(self.context) {
@@ -73,17 +79,17 @@ extension ServerChannelHandler {
       context: call.context,
       waits: call.mustWait ? self.connection.takeWaits(of: call.id) : []
     )
-    self.start(call, RunningHandler()) {
-      switch call.entry.execution {
-      case .onLoop: .worker(self.loop.workers.start(started))
-      case .offLoop:
-        .task(
-          Task(executorPreference: globalConcurrentExecutor) { [started] in
-            var started = started
-            await started.run()
-          }
-        )
+    self.starting = call.id
+    switch call.entry.execution {
+    case .onLoop:
+      self.didStart(call, RunningHandler(runner: .worker(self.loop.workers.start(started))))
+    case .offLoop:
+      let started = Mutex(Optional(started))
+      let task = Task(executorPreference: globalConcurrentExecutor) {
+        guard var started = started.withLock({ $0.take() }) else { return }
+        await started.run()
       }
+      self.didStart(call, RunningHandler(runner: .task(task)))
     }
   }
 
@@ -128,12 +134,16 @@ extension ServerChannelHandler {
         completion.stream(RPCError(handlerError: error))
       }
     }
-    self.start(call, RunningHandler(requests: requests, responses: responses)) {
+    // Kept from the start, because the first part of the handler may use the halves.
+    var running = RunningHandler(requests: requests, responses: responses)
+    self.handlers[call.id] = running
+    self.starting = call.id
+    running.runner =
       switch call.entry.execution {
       case .onLoop: .task(Task.immediate(executorPreference: self.loop.workers.executor, operation: body))
       case .offLoop: .task(Task(executorPreference: globalConcurrentExecutor, operation: body))
       }
-    }
+    self.didStart(call, running)
   }
 
   fileprivate func finishStream(_ stream: HTTP2StreamID, _ error: RPCError?) {
@@ -169,20 +179,12 @@ extension ServerChannelHandler {
 
   // MARK: - Both
 
-  /// Starts a handler, and keeps what runs it until the handler returns.
+  /// Keeps what runs a handler until the handler returns.
   ///
-  /// A unary handler that never waits has returned by the end of this function, and is never kept: three steps in a
-  /// table less for most calls. A stream's halves are kept from the start, because its first part may use them.
-  private func start(_ call: ServerCall, _ running: RunningHandler, _ run: () -> RunningHandler.Runner) {
-    if running.requests != nil {
-      self.handlers[call.id] = running
-    }
-    self.starting = call.id
-    let runner = run()
+  /// One that never waits has returned by now, and is not kept: three steps in a table less for most calls.
+  private func didStart(_ call: ServerCall, _ running: RunningHandler) {
     guard self.starting == call.id else { return }
     self.starting = nil
-    var running = running
-    running.runner = runner
     self.handlers[call.id] = running
   }
 

@@ -17,16 +17,18 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   let eventLoop: any EventLoop
   let loop: ServerLoop
   private let logger: Logger
-  private var io: ConnectionIO<ServerConnection>?
+  // What a call touches is free of dynamic exclusivity checks: it is used on the loop, and no access lasts for longer
+  // than the statement that makes it.
+  @exclusivity(unchecked) private var io: ConnectionIO<ServerConnection>?
   private var wantsRead = false
   private var isClosed = false
 
   /// The calls whose handler has not returned.
-  var handlers = StreamTable<RunningHandler>()
+  @exclusivity(unchecked) var handlers = StreamTable<RunningHandler>()
 
   /// The call whose handler is being started and has not returned. Starts do not nest: handlers are started by
   /// `runOutputs` alone, which no handler calls.
-  var starting: HTTP2StreamID?
+  @exclusivity(unchecked) var starting: HTTP2StreamID?
 
   /// Called once, when the connection is closed and every handler has returned.
   var onEnd: (() -> Void)?
@@ -144,7 +146,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   private func runOutputs() {
     while let output = self.connection.nextOutput() {
-      switch output {
+      switch consume output {
       case .startUnary(let call, let message):
         self.startUnary(call, message)
       case .startStream(let call):

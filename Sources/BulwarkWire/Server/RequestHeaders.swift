@@ -4,7 +4,9 @@ import BulwarkHTTP2
 /// What a server makes of the header block of a request.
 ///
 /// The method and scheme of the path were checked by the HTTP/2 layer; here is what gRPC asks for.
-struct RequestHeaders {
+///
+/// Not copied: each copy would count a reference to everything that is in it, a sixth of all references of a call.
+struct RequestHeaders: ~Copyable {
   /// How a request that is no gRPC call of ours is turned away.
   enum Rejection: Equatable {
     /// Plain HTTP: the peer does not speak gRPC.
@@ -15,82 +17,75 @@ struct RequestHeaders {
     case unknownEncoding(RPCError)
   }
 
-  var path: ArraySlice<UInt8> = []
-  private(set) var recurring: RecurringMetadata
+  /// Where the path stands in the bytes of the block.
+  private(set) var path = 0..<0
+  private var recurring: RecurringMetadata
   /// The time that the client gives the call, in nanoseconds.
-  var timeout: Int64?
+  private(set) var timeout: Int64?
   /// What the requests may be compressed with.
-  var encoding = CompressionAlgorithm.identity
+  private(set) var encoding = CompressionAlgorithm.identity
   /// What the client reads.
-  var acceptedEncodings: CompressionAlgorithms = []
-
-  var metadata: Metadata { self.recurring.metadata }
-
-  private init(after earlier: Metadata) {
-    self.recurring = RecurringMetadata(after: earlier)
-  }
+  private(set) var acceptedEncodings: CompressionAlgorithms = []
 
   private var isPost = false
   private var isGRPC = false
   private var acceptsTrailers = false
   private var unknownEncoding: String?
 
+  /// - Parameter earlier: the metadata of an earlier request, which is likely to be this one's too.
+  init(after earlier: Metadata) {
+    self.recurring = RecurringMetadata(after: earlier)
+  }
+
+  /// The metadata, and whether the next request's is to be compared with it.
+  consuming func takeMetadata() -> (Metadata, isToBeRemembered: Bool) {
+    self.recurring.take()
+  }
+
   /// Reads the block.
   ///
   /// HTTP-level faults come first, then those of gRPC: a peer that does not speak gRPC would not understand a
   /// gRPC status.
   ///
-  /// - Parameters:
-  ///   - accepted: what requests may be compressed with.
-  ///   - earlier: the metadata of an earlier request, which is likely to be this one's too.
-  static func parse(
+  /// - Parameter accepted: what requests may be compressed with.
+  /// - Returns: how the request is turned away; nil if it is a call.
+  mutating func read(
     _ fields: some Sequence<HTTP2Field>,
     in bytes: [UInt8],
-    accepting accepted: CompressionAlgorithms,
-    after earlier: Metadata
-  ) -> Result {
-    var headers = RequestHeaders(after: earlier)
+    accepting accepted: CompressionAlgorithms
+  ) -> Rejection? {
     var fault: RPCError?
     let span = bytes.span
     for field in fields {
       let name = HeaderName(span.extracting(field.name))
-      if let error = headers.read(field, name, span.extracting(field.value), in: bytes) {
+      if let error = self.read(field, name, span.extracting(field.value), in: bytes) {
         fault = fault ?? error
       }
     }
-    if !headers.isPost { return .rejected(.http(status: 405)) }
-    if !headers.isGRPC { return .rejected(.http(status: 415)) }
-    if let fault { return .rejected(.status(fault)) }
-    if !accepted.contains(headers.encoding) {
-      headers.unknownEncoding = headers.encoding.description
+    if !self.isPost { return .http(status: 405) }
+    if !self.isGRPC { return .http(status: 415) }
+    if let fault { return .status(fault) }
+    if !accepted.contains(self.encoding) {
+      self.unknownEncoding = self.encoding.description
     }
-    if let encoding = headers.unknownEncoding {
+    if let encoding = self.unknownEncoding {
       let list = EncodingHeader.encodeList(accepted)
-      return .rejected(
-        .unknownEncoding(
-          RPCError(
-            code: .unimplemented,
-            message: "grpc-encoding \"\(encoding)\" is none of those supported: \(list)"
-          )
+      return .unknownEncoding(
+        RPCError(
+          code: .unimplemented,
+          message: "grpc-encoding \"\(encoding)\" is none of those supported: \(list)"
         )
       )
     }
-    guard headers.acceptsTrailers else {
-      return .rejected(
-        .status(
-          RPCError(
-            code: .internalError,
-            message: "the request lacks \"te: trailers\": something on the way does not pass trailers on"
-          )
+    guard self.acceptsTrailers else {
+      return .status(
+        RPCError(
+          code: .internalError,
+          message: "the request lacks \"te: trailers\": something on the way does not pass trailers on"
         )
       )
     }
-    return .accepted(headers)
-  }
-
-  enum Result {
-    case accepted(RequestHeaders)
-    case rejected(Rejection)
+    return nil
   }
 
   private mutating func read(
@@ -105,7 +100,7 @@ struct RequestHeaders {
     case .method:
       self.isPost = span.equals("POST")
     case .path:
-      self.path = value
+      self.path = field.value
     case .contentType:
       self.isGRPC = ContentType.isGRPC(span)
     case .te:

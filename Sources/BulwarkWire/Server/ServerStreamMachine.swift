@@ -13,7 +13,7 @@ import struct NIOCore.ByteBuffer
 /// `streaming`, with its handler. `answered` is final: whatever comes in later is dropped.
 struct ServerStreamMachine {
   private enum State {
-    case collecting(MessageDeframer, message: ByteBuffer?, bytes: Int)
+    case collecting
     case streaming
     case running
     case answered
@@ -32,17 +32,15 @@ struct ServerStreamMachine {
 
   private var state: State
   private(set) var hasSentHeaders = false
+  /// Beside the state and not in it: taken out of an enumeration and put back, they would be copied for each call.
+  private var deframer: MessageDeframer?
+  private var message: ByteBuffer?
+  /// How many bytes of a request that is not whole yet are held.
+  private(set) var collectedBytes = 0
 
   init(isUnary: Bool, maxMessageBytes: Int, encoding: CompressionAlgorithm = .identity) {
-    self.state =
-      isUnary
-      ? .collecting(MessageDeframer(limit: maxMessageBytes, encoding: encoding), message: nil, bytes: 0)
-      : .streaming
-  }
-
-  /// How many bytes of a request that is not whole yet are held.
-  var collectedBytes: Int {
-    if case .collecting(_, _, let bytes) = self.state { bytes } else { 0 }
+    self.state = isUnary ? .collecting : .streaming
+    self.deframer = isUnary ? MessageDeframer(limit: maxMessageBytes, encoding: encoding) : nil
   }
 
   /// Whether a unary request is still on its way.
@@ -63,40 +61,53 @@ struct ServerStreamMachine {
     if case .answered = self.state { true } else { false }
   }
 
-  mutating func received(_ chunk: ByteBuffer, endStream: Bool) -> OnData {
+  mutating func received(_ chunk: consuming ByteBuffer, endStream: Bool) -> OnData {
     switch self.state {
-    case .collecting(var deframer, var message, let bytes):
-      var chunk = chunk
-      let total = bytes + chunk.readableBytes
-      self.state = .answered
-      do throws(RPCError) {
-        while let next = try deframer.next(from: &chunk) {
-          guard message == nil else {
-            return .reject(.secondRequest)
-          }
-          message = next
-        }
-      } catch {
-        return .reject(error)
-      }
-      guard endStream else {
-        self.state = .collecting(deframer, message: message?.detached(), bytes: total)
-        return .keep
-      }
-      guard !deframer.isInsideMessage else {
-        return .reject(RPCError(code: .internalError, message: "the request ended inside a message"))
-      }
-      guard let message else {
-        return .reject(.missingRequest)
-      }
-      self.state = .running
-      return .start(message, encoding: deframer.latestEncoding)
+    case .collecting:
+      let outcome = self.collect(chunk, endStream: endStream)
+      if case .keep = outcome { return .keep }
+      self.state = if case .start = outcome { .running } else { .answered }
+      self.stopCollecting()
+      return outcome
     case .streaming:
       self.state = endStream ? .running : .streaming
       return .forward
     case .running, .answered:
       return .keep
     }
+  }
+
+  private mutating func collect(_ chunk: consuming ByteBuffer, endStream: Bool) -> OnData {
+    var chunk = chunk
+    let count = chunk.readableBytes
+    do throws(RPCError) {
+      while let next = try self.deframer?.next(from: &chunk) {
+        guard self.message == nil else {
+          return .reject(.secondRequest)
+        }
+        self.message = next
+      }
+    } catch {
+      return .reject(error)
+    }
+    guard endStream else {
+      self.message = self.message?.detached()
+      self.collectedBytes += count
+      return .keep
+    }
+    guard let deframer = self.deframer, !deframer.isInsideMessage else {
+      return .reject(RPCError(code: .internalError, message: "the request ended inside a message"))
+    }
+    guard let message = self.message.take() else {
+      return .reject(.missingRequest)
+    }
+    return .start(message, encoding: deframer.latestEncoding)
+  }
+
+  private mutating func stopCollecting() {
+    self.deframer = nil
+    self.message = nil
+    self.collectedBytes = 0
   }
 
   /// Whether the response's headers are to be sent now: true once.
@@ -110,6 +121,7 @@ struct ServerStreamMachine {
   mutating func answer() -> Bool {
     guard !self.isAnswered else { return false }
     self.state = .answered
+    self.stopCollecting()
     return true
   }
 }
