@@ -25,13 +25,14 @@ final class Subchannel: ClientConnectionOwner {
   private let terms: Dial.Terms
   private let eventLoop: any EventLoop
   /// Until it is closed and nothing of it is open.
-  private var owner: (any SubchannelOwner)?
+  @exclusivity(unchecked) private var owner: (any SubchannelOwner)?
 
   private var machine: SubchannelMachine {
     didSet { self.terms.channelz?.changed(to: self.machine.connectivity, self.machine.lastError) }
   }
-  /// The connections that take new calls.
-  private var ready: [ClientChannelHandler] = []
+  /// The connections that take new calls. Free of dynamic exclusivity checks, as is what else a call touches: no access lasts
+  /// for longer than the statement that makes it.
+  @exclusivity(unchecked) private var ready: [ClientChannelHandler] = []
   /// Every connection that is not closed, those that only finish their calls included.
   private var live: [ObjectIdentifier: ClientChannelHandler] = [:]
   /// The attempt that goes on: its channel is being made.
@@ -46,7 +47,7 @@ final class Subchannel: ClientConnectionOwner {
   private var furtherFailures = 0
 
   /// Calls that are for this endpoint and wait for room.
-  var waiting = WaitingCalls()
+  @exclusivity(unchecked) var waiting = WaitingCalls()
 
   init(
     to endpoint: Endpoint,
@@ -81,7 +82,12 @@ final class Subchannel: ClientConnectionOwner {
   ///
   /// - Throws: ``RPCError`` if the call can be sent on no connection.
   func start(_ call: ClientCall) throws(RPCError) -> Bool {
-    for handler in self.ready where handler.hasRoom {
+    // By index: a copy of the array would be counted, and a start can change it.
+    var index = 0
+    while index < self.ready.count {
+      let handler = self.ready[index]
+      index += 1
+      guard handler.hasRoom else { continue }
       guard let stream = try handler.start(call) else { continue }
       call.state = .open(handler, stream)
       call.receiver.opened(handler.connection.counters)

@@ -241,15 +241,15 @@ public final class Client: CallInvoker, Sendable {
       waitForReady: options.waitForReady,
       receiver: receiver
     )
-    let result = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { continuation in
         receiver.continuation = continuation
         self.start(call)
       }
     } onCancel: {
       self.onLoop { $0.cancel(call) }
     }
-    return try result.get()
+    return try receiver.takeResult()
   }
 
   public func stream(

@@ -43,12 +43,13 @@ final class ClientCall: @unchecked Sendable {
   let waitForReady: Bool
   let receiver: any ClientCallReceiver
 
-  var state = State.new
-  var id: UInt64 = 0
+  // Free of dynamic exclusivity checks: no access lasts for longer than the statement that makes it.
+  @exclusivity(unchecked) var state = State.new
+  @exclusivity(unchecked) var id: UInt64 = 0
   /// Whom load balancing has chosen for it, and when, where load balancing learns from calls.
-  var pick: (endpoint: EndpointID, at: MonotonicInstant)?
+  @exclusivity(unchecked) var pick: (endpoint: EndpointID, at: MonotonicInstant)?
   /// Whether what the server says of its load with the call's status is wanted, and what it said.
-  var wantsLoad = false
+  @exclusivity(unchecked) var wantsLoad = false
   var load: LoadReport?
   /// Whether the call was sent a second time because a server had not processed it.
   var wasResent = false
@@ -80,16 +81,33 @@ final class ClientCall: @unchecked Sendable {
 
 /// A unary call's receiver: resumes its caller once.
 ///
-/// `@unchecked Sendable`: the continuation is set before the call is handed to the loop, and taken on the loop.
+/// `@unchecked Sendable`: the continuation is set before the call is handed to the loop, and taken on the loop; the caller
+/// takes the result when it has been resumed.
 final class UnaryReceiver: ClientCallReceiver, @unchecked Sendable {
-  var continuation: CheckedContinuation<Result<Response<ByteBuffer>, RPCError>, Never>?
+  /// Unchecked, because a checked one is an allocation per call. It is resumed once: whoever does takes it.
+  ///
+  /// The result does not go through it: the continuation's function, which is no particular result's, would copy it.
+  @exclusivity(unchecked) var continuation: UnsafeContinuation<Void, Never>?
+  @exclusivity(unchecked) private var result: Result<Response<ByteBuffer>, RPCError>?
 
   func answered(_ response: Response<ByteBuffer>) {
-    self.continuation.take()?.resume(returning: .success(response))
+    self.resume(.success(response))
   }
 
   func failed(_ error: RPCError) {
-    self.continuation.take()?.resume(returning: .failure(error))
+    self.resume(.failure(error))
+  }
+
+  private func resume(_ result: consuming Result<Response<ByteBuffer>, RPCError>) {
+    guard let continuation = self.continuation.take() else { return }
+    self.result = result
+    continuation.resume()
+  }
+
+  /// What the call came to, once its caller was resumed.
+  func takeResult() throws(RPCError) -> Response<ByteBuffer> {
+    guard let result = self.result.take() else { throw .clientClosed }
+    return try result.get()
   }
 
   // A unary call has its answer in one piece.

@@ -29,17 +29,19 @@ final class ClientChannelHandler: ChannelInboundHandler {
   /// Called when the server has complained about this connection's PINGs.
   var onTooManyPings: () -> Void = {}
 
-  /// Whether the server has ended a call with its status.
-  private(set) var hasAnswered = false
+  // What a call touches is free of dynamic exclusivity checks: it is used on the loop, and no access lasts for longer
+  // than the statement that makes it.
 
   let connection: ClientConnection
   /// Until the connection is closed.
-  private var owner: (any ClientConnectionOwner)?
-  private var calls = StreamTable<ClientCall>()
-  private var io: ConnectionIO<ClientConnection>?
+  @exclusivity(unchecked) private var owner: (any ClientConnectionOwner)?
+  /// Whether the server has ended a call with its status.
+  @exclusivity(unchecked) private(set) var hasAnswered = false
+  @exclusivity(unchecked) private var calls = StreamTable<ClientCall>()
+  @exclusivity(unchecked) private var io: ConnectionIO<ClientConnection>?
   private var isClosed = false
-  private var isRunningOutputs = false
-  private var unflushedCalls = 0
+  @exclusivity(unchecked) private var isRunningOutputs = false
+  @exclusivity(unchecked) private var unflushedCalls = 0
   private var isReady = false
   private var closeReason: String
 
@@ -215,7 +217,7 @@ final class ClientChannelHandler: ChannelInboundHandler {
     defer { self.isRunningOutputs = wasRunning }
     var hasRoom = false
     while let output = self.connection.nextOutput() {
-      switch output {
+      switch consume output {
       case .ready:
         self.isReady = true
         self.closeReason = Self.closedByServer

@@ -11,19 +11,21 @@ final class ClientCore: EndpointSetOwner {
   private let endpoints: EndpointSet
   private let channelz: ChannelzChannel?
 
+  // What a call touches is free of dynamic exclusivity checks: no access lasts for longer than the statement that makes it.
+
   /// Calls that wait until it is known which endpoint they go to; those that know it wait there.
-  private var waiting = WaitingCalls()
+  @exclusivity(unchecked) private var waiting = WaitingCalls()
   /// How many calls wait, here and at the endpoints.
-  private var waitingCount = 0
-  private var calls: [UInt64: ClientCall] = [:]
-  private var deadlines = DeadlineTable<UInt64>()
-  private var nextID: UInt64 = 0
-  private var isClosed = false
+  @exclusivity(unchecked) private var waitingCount = 0
+  @exclusivity(unchecked) private var calls: [UInt64: ClientCall] = [:]
+  @exclusivity(unchecked) private var deadlines = DeadlineTable<UInt64>()
+  @exclusivity(unchecked) private var nextID: UInt64 = 0
+  @exclusivity(unchecked) private var isClosed = false
   private var closeWaiters: [CheckedContinuation<Void, Never>] = []
 
-  private var deadlineTimer: DeadlineTimer?
+  @exclusivity(unchecked) private var deadlineTimer: DeadlineTimer?
   private var closeTimer: DeadlineTimer?
-  private var idleTimer: IdleTimer?
+  @exclusivity(unchecked) private var idleTimer: IdleTimer?
 
   init(
     endpoints: EndpointSet,

@@ -11,7 +11,7 @@ import struct NIOCore.ByteBuffer
 struct ClientStreamMachine {
   private enum State {
     case awaitingHeaders
-    case receiving(metadata: Metadata)
+    case receiving
     case ended
   }
 
@@ -42,6 +42,8 @@ struct ClientStreamMachine {
 
   let isUnary: Bool
   private var state = State.awaitingHeaders
+  /// The initial metadata of a unary call's response: beside the state, as the message is, and not copied with it.
+  private var metadata = Metadata()
   private var deframer: MessageDeframer
   private var message: ByteBuffer?
   private var messageEncoding = CompressionAlgorithm.identity
@@ -58,15 +60,18 @@ struct ClientStreamMachine {
     if case .ended = self.state { true } else { false }
   }
 
-  mutating func receivedHeaders(_ headers: ResponseHeaders) -> OnHeaders {
+  mutating func receivedHeaders(_ headers: consuming ResponseHeaders) -> OnHeaders {
     guard case .awaitingHeaders = self.state else { return .keep }
     if let error = headers.headersError {
       self.state = .ended
       return .fail(error)
     }
-    self.state = .receiving(metadata: headers.metadata)
-    self.deframer.encoding = headers.encoding
-    return self.isUnary ? .keep : .metadata(headers.metadata, encoding: headers.encoding)
+    self.state = .receiving
+    let encoding = headers.encoding
+    self.deframer.encoding = encoding
+    guard self.isUnary else { return .metadata(headers.takeMetadata(), encoding: encoding) }
+    self.metadata = headers.takeMetadata()
+    return .keep
   }
 
   mutating func received(_ chunk: ByteBuffer) -> OnData {
@@ -88,24 +93,24 @@ struct ClientStreamMachine {
     }
   }
 
-  /// The server has ended its half: with trailers, with one block for all, or (nil) without either.
-  mutating func receivedEnd(_ trailers: ResponseHeaders?) -> OnEnd {
+  /// The server has ended its half with trailers, or with one block for all.
+  mutating func receivedTrailers(_ trailers: consuming ResponseHeaders) -> OnEnd {
     switch self.state {
     case .ended:
       return .ignore
     case .awaitingHeaders:
       self.state = .ended
-      guard let trailers else {
-        return .fail(.endedWithoutStatus)
-      }
-      return self.outcome(trailers.trailersOnlyError, metadata: [:], trailing: trailers.metadata)
-    case .receiving(let metadata):
+      if let error = trailers.trailersOnlyError { return .fail(error) }
+    case .receiving:
       self.state = .ended
-      guard let trailers else {
-        return .fail(.endedWithoutStatus)
-      }
-      return self.outcome(trailers.trailersError, metadata: metadata, trailing: trailers.metadata)
+      if let error = trailers.trailersError { return .fail(error) }
     }
+    return self.outcome(trailing: trailers.takeMetadata())
+  }
+
+  /// The server has ended its half without trailers.
+  mutating func receivedEnd() -> OnEnd {
+    self.end() ? .fail(.endedWithoutStatus) : .ignore
   }
 
   /// The call ends here, by cancellation or with the stream: true the first time.
@@ -115,12 +120,12 @@ struct ClientStreamMachine {
     return true
   }
 
-  private func outcome(_ error: RPCError?, metadata: Metadata, trailing: Metadata) -> OnEnd {
-    if let error { return .fail(error) }
+  private mutating func outcome(trailing: consuming Metadata) -> OnEnd {
     guard self.isUnary else { return .stream(trailing: trailing) }
-    guard let message = self.message, !self.deframer.isInsideMessage else {
-      return .fail(self.deframer.isInsideMessage ? .cutOffAnswer : .missingAnswer)
-    }
+    guard !self.deframer.isInsideMessage else { return .fail(.cutOffAnswer) }
+    guard let message = self.message.take() else { return .fail(.missingAnswer) }
+    let metadata = self.metadata
+    self.metadata = Metadata()
     return .unary(
       Response(
         message: message,

@@ -11,19 +11,19 @@ package enum WireForm {
     guard !metadata.isEmpty else { return metadata }
     var fields = HTTP2FieldList()
     try RequestFields.append(metadata, to: &fields, limit: limits.maxMetadataBytes)
-    return self.read(fields).metadata
+    return self.read(fields).takeMetadata()
   }
 
   /// The metadata that precedes a response, as its client gets it.
   package static func initial(_ metadata: Metadata, _ limits: WireLimits) throws(RPCError) -> Metadata {
     guard !metadata.isEmpty else { return metadata }
-    return self.read(try ResponseFields.headers(metadata, limit: limits.maxMetadataBytes)).metadata
+    return self.read(try ResponseFields.headers(metadata, limit: limits.maxMetadataBytes)).takeMetadata()
   }
 
   /// The metadata that comes with OK, as its client gets it.
   package static func trailing(_ metadata: Metadata, _ limits: WireLimits) throws(RPCError) -> Metadata {
     guard !metadata.isEmpty else { return metadata }
-    return self.read(try ResponseFields.okTrailers(metadata, limit: limits.maxMetadataBytes)).metadata
+    return self.read(try ResponseFields.okTrailers(metadata, limit: limits.maxMetadataBytes)).takeMetadata()
   }
 
   /// The status of a call that failed on its server, as its client gets it.

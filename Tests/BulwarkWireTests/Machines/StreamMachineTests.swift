@@ -154,7 +154,7 @@ import Testing
       for state in State.allCases {
         var machine = self.machine(state, isUnary: isUnary)
         _ = machine.received(self.message)
-        let action = machine.receivedEnd(self.trailers)
+        let action = machine.receivedTrailers(self.trailers)
         switch (state, isUnary) {
         case (.ended, _):
           #expect(action == .ignore)
@@ -175,7 +175,7 @@ import Testing
           #expect(action == .stream(trailing: ["t": "2"]))
         }
         #expect(machine.hasEnded)
-        #expect(machine.receivedEnd(self.trailers) == .ignore)
+        #expect(machine.receivedTrailers(self.trailers) == .ignore)
         #expect(machine.end() == false)
       }
     }
@@ -186,7 +186,7 @@ import Testing
       for state in [State.awaitingHeaders, .receiving] {
         var machine = self.machine(state, isUnary: isUnary)
         let error = RPCError(code: .failedPrecondition, message: "no", origin: .remote)
-        #expect(machine.receivedEnd(self.failure) == .fail(error))
+        #expect(machine.receivedTrailers(self.failure) == .fail(error))
       }
     }
   }
@@ -194,7 +194,7 @@ import Testing
   @Test func anEndWithoutTrailersFailsTheCall() {
     for state in [State.awaitingHeaders, .receiving] {
       var machine = self.machine(state, isUnary: false)
-      #expect(machine.receivedEnd(nil) == .fail(.endedWithoutStatus))
+      #expect(machine.receivedEnd() == .fail(.endedWithoutStatus))
     }
   }
 
@@ -204,7 +204,7 @@ import Testing
       #expect(machine.end() == (state != .ended))
       #expect(machine.end() == false)
       #expect(machine.received(self.message) == .keep)
-      #expect(machine.receivedEnd(self.trailers) == .ignore)
+      #expect(machine.receivedTrailers(self.trailers) == .ignore)
     }
   }
 
@@ -215,7 +215,7 @@ import Testing
         Issue.record("\(bytes) was taken")
         continue
       }
-      #expect(machine.receivedEnd(self.trailers) == .ignore)
+      #expect(machine.receivedTrailers(self.trailers) == .ignore)
     }
   }
 }
