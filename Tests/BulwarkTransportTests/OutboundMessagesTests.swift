@@ -10,7 +10,7 @@ import Testing
 
   @Test func oneDrainIsAskedForUntilTheLoopTakesWhatWaits() async throws {
     let drains = Total()
-    let messages = OutboundMessages { drains.add(1) }
+    let messages = OutboundMessages { _ in drains.add(1) }
     try await messages.write(self.message)
     try await messages.write(self.message)
     #expect(drains.value == 1)
@@ -19,8 +19,23 @@ import Testing
     #expect(drains.value == 2)
   }
 
+  @Test func theLoopIsAskedAtOnceForTheFirstMessageAndWhenTheWriterWouldHaveToWait() async throws {
+    let times = Mutex<[DrainTime]>([])
+    let messages = OutboundMessages { time in times.withLock { $0.append(time) } }
+    let large = ByteBuffer(repeating: 0, count: 40 * 1024)
+    try await messages.write(self.message)
+    #expect(messages.take().messages.count == 1)
+    try await messages.write(large)
+    #expect(times.withLock { $0 } == [.now, .beforeFlush])
+    let writer = Task.immediate { try await messages.write(large) }
+    #expect(times.withLock { $0 } == [.now, .beforeFlush, .now])
+    #expect(messages.take().messages.count == 2)
+    messages.setBackedUp(false)
+    try await writer.value
+  }
+
   @Test func aWriterWaitsWhileTheTransportIsBackedUp() async throws {
-    let messages = OutboundMessages {}
+    let messages = OutboundMessages { _ in }
     messages.setBackedUp(true)
     let writer = Task.immediate { try await messages.write(self.message) }
     #expect(messages.take().messages.count == 1)
@@ -30,7 +45,7 @@ import Testing
   }
 
   @Test func aWriterAboveTheHighWaterMarkGoesOnWhenTheLoopHasTakenItsMessages() async throws {
-    let messages = OutboundMessages {}
+    let messages = OutboundMessages { _ in }
     let large = ByteBuffer(repeating: 1, count: 100_000)
     let writer = Task.immediate { try await messages.write(large) }
     #expect(messages.take().messages.count == 1)
@@ -39,7 +54,7 @@ import Testing
   }
 
   @Test func finishingEndsTheHalfAfterWhatWasWritten() async throws {
-    let messages = OutboundMessages {}
+    let messages = OutboundMessages { _ in }
     try await messages.write(self.message)
     messages.finish()
     messages.finish()
@@ -50,7 +65,7 @@ import Testing
   }
 
   @Test func theFirstFailureIsTheOneThatEveryWriterSees() async throws {
-    let messages = OutboundMessages {}
+    let messages = OutboundMessages { _ in }
     messages.setBackedUp(true)
     let writer = Task.immediate { try await messages.write(self.message) }
     messages.fail(.callIsOver)
@@ -61,7 +76,7 @@ import Testing
   }
 
   @Test func whatWasTakenCanBeTakenOnceMoreBeforeWhatWaits() async throws {
-    let messages = OutboundMessages(keepsTaken: true) {}
+    let messages = OutboundMessages(keepsTaken: true) { _ in }
     for text in ["a", "b"] {
       try await messages.write(ByteBuffer(string: text))
       _ = messages.take()
@@ -76,12 +91,12 @@ import Testing
   }
 
   @Test func nothingIsKeptUnlessAskedForNorOnceTheServerHasAnswered() async throws {
-    let servers = OutboundMessages {}
+    let servers = OutboundMessages { _ in }
     try await servers.write(self.message)
     _ = servers.take()
     #expect(!servers.rewind())
 
-    let answered = OutboundMessages(keepsTaken: true) {}
+    let answered = OutboundMessages(keepsTaken: true) { _ in }
     try await answered.write(self.message)
     _ = answered.take()
     answered.forgetTaken()
@@ -93,7 +108,7 @@ import Testing
     for (bytes, isKept) in [
       (OutboundMessages.keptBytesLimit - cost, true), (OutboundMessages.keptBytesLimit - cost + 1, false),
     ] {
-      let messages = OutboundMessages(keepsTaken: true) {}
+      let messages = OutboundMessages(keepsTaken: true) { _ in }
       // It waits for the loop, being above the high-water mark.
       let writer = Task.immediate { try await messages.write(ByteBuffer(repeating: 0, count: bytes)) }
       _ = messages.take()
@@ -104,7 +119,7 @@ import Testing
   }
 
   @Test func messagesWithoutBytesAreNotKeptWithoutEnd() async throws {
-    let messages = OutboundMessages(keepsTaken: true) {}
+    let messages = OutboundMessages(keepsTaken: true) { _ in }
     let most = OutboundMessages.keptBytesLimit / MemoryLayout<OutboundMessage>.stride
     for _ in 0...most {
       try await messages.write(ByteBuffer())
@@ -114,7 +129,7 @@ import Testing
   }
 
   @Test func aCancelledWriterGoesOnAtOnce() async throws {
-    let messages = OutboundMessages {}
+    let messages = OutboundMessages { _ in }
     messages.setBackedUp(true)
     let writer = Task.immediate { try await messages.write(self.message) }
     writer.cancel()
@@ -123,7 +138,7 @@ import Testing
 
   @Test func noWriterHangsWhenCancellationsRaceWithRoom() async throws {
     for _ in 0..<500 {
-      let messages = OutboundMessages {}
+      let messages = OutboundMessages { _ in }
       messages.setBackedUp(true)
       let writer = Task.detached { try? await messages.write(self.message) }
       let canceller = Task.detached { writer.cancel() }

@@ -38,6 +38,8 @@ final class ClientChannelHandler: ChannelInboundHandler {
   /// Whether the server has ended a call with its status.
   @exclusivity(unchecked) private(set) var hasAnswered = false
   @exclusivity(unchecked) private var calls = StreamTable<ClientCall>()
+  /// The streams that were written to since the last flush.
+  @exclusivity(unchecked) private var waitingRequests: [(HTTP2StreamID, OutboundMessages)] = []
   @exclusivity(unchecked) private var io: ConnectionIO<ClientConnection>?
   private var isClosed = false
   @exclusivity(unchecked) private var isRunningOutputs = false
@@ -113,7 +115,27 @@ final class ClientChannelHandler: ChannelInboundHandler {
   }
 
   /// Sends what waits of a call's requests.
-  func send(_ stream: HTTP2StreamID, from messages: OutboundMessages) {
+  func send(_ stream: HTTP2StreamID, from messages: OutboundMessages, _ time: DrainTime) {
+    switch time {
+    case .now: self.send(stream, from: messages)
+    case .beforeFlush: self.waitingRequests.append((stream, messages))
+    }
+    self.io?.needsFlush()
+  }
+
+  private func sendWaitingRequests() {
+    // What fails ends its call, and whoever hears of that may write to another.
+    var index = 0
+    while index < self.waitingRequests.count {
+      let (stream, messages) = self.waitingRequests[index]
+      index += 1
+      // A call that has left this connection meanwhile has its messages taken on another.
+      if self.calls[stream] != nil { self.send(stream, from: messages) }
+    }
+    self.waitingRequests.removeAll(keepingCapacity: true)
+  }
+
+  private func send(_ stream: HTTP2StreamID, from messages: OutboundMessages) {
     let (waiting, isFinished) = messages.take()
     do throws(RPCError) {
       for message in waiting {
@@ -129,7 +151,6 @@ final class ClientChannelHandler: ChannelInboundHandler {
         self.owner?.callEnded(call, ClientFailure(error: error, isUnprocessed: false))
       }
     }
-    self.io?.needsFlush()
   }
 
   func consumed(_ stream: HTTP2StreamID, bytes: Int) {
@@ -147,6 +168,8 @@ final class ClientChannelHandler: ChannelInboundHandler {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.io = ConnectionIO(self.connection, context, self.writeBuffer) { [unowned self] in
+      self.sendWaitingRequests()
+    } runOutputs: { [unowned self] in
       self.runOutputs()
     } deadlineReached: { [unowned self] in
       if let reason = self.connection.deadlineReached(now: .now()) {

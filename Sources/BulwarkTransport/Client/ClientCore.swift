@@ -148,9 +148,9 @@ final class ClientCore: EndpointSetOwner {
     }
   }
 
-  func send(_ call: ClientCall, from messages: OutboundMessages) {
+  func send(_ call: ClientCall, from messages: OutboundMessages, _ time: DrainTime) {
     guard case .open(let handler, let stream) = call.state else { return }
-    handler.send(stream, from: messages)
+    handler.send(stream, from: messages, time)
   }
 
   func consumed(_ call: ClientCall, bytes: Int) {

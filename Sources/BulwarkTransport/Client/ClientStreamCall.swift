@@ -66,9 +66,9 @@ final class ClientStreamCall: ClientStream {
       link.onLoop { $0.consumed($1, bytes: bytes) }
     }
     let drain = DrainTarget()
-    self.outbound = OutboundMessages(compression: .fixed(compression), keepsTaken: true) {
+    self.outbound = OutboundMessages(compression: .fixed(compression), keepsTaken: true) { time in
       link.onLoop { core, call in
-        if let messages = drain.messages { core.send(call, from: messages) }
+        if let messages = drain.messages { core.send(call, from: messages, time) }
       }
     }
     drain.messages = self.outbound
@@ -144,7 +144,7 @@ final class ClientStreamCall: ClientStream {
 extension ClientStreamCall: ClientCallReceiver {
   func opened(_ counters: ConnectionCounters?) {
     if let counters { self.inbound.count(in: counters) }
-    self.link.onLoop { [outbound] in $0.send($1, from: outbound) }
+    self.link.onLoop { [outbound] in $0.send($1, from: outbound, .now) }
   }
 
   func writable(isBackedUp: Bool) {

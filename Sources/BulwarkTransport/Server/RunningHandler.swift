@@ -120,7 +120,7 @@ extension ServerChannelHandler {
     let responses = OutboundMessages(
       compression: .negotiated(self.connection.responseCompression, call.context)
     ) {
-      completion.drain()
+      completion.drain($0)
     }
     let waits = call.mustWait ? self.connection.takeWaits(of: call.id) : []
     let body = { @Sendable in
@@ -159,7 +159,24 @@ extension ServerChannelHandler {
     self.handlerReturned(stream)
   }
 
-  fileprivate func drainResponses(_ stream: HTTP2StreamID) {
+  fileprivate func drainResponses(_ stream: HTTP2StreamID, _ time: DrainTime) {
+    switch time {
+    case .now: self.drainResponses(stream)
+    case .beforeFlush: self.waitingResponses.append(stream)
+    }
+    self.needsFlush()
+  }
+
+  func drainWaitingResponses() {
+    var index = 0
+    while index < self.waitingResponses.count {
+      self.drainResponses(self.waitingResponses[index])
+      index += 1
+    }
+    self.waitingResponses.removeAll(keepingCapacity: true)
+  }
+
+  private func drainResponses(_ stream: HTTP2StreamID) {
     guard let responses = self.handlers[stream]?.responses else { return }
     for message in responses.take().messages {
       let error = self.connection.sendMessage(stream, message.bytes, isCompressed: message.isCompressed)
@@ -169,7 +186,6 @@ extension ServerChannelHandler {
       }
     }
     responses.setBackedUp(self.connection.isBackedUp(stream))
-    self.needsFlush()
   }
 
   fileprivate func credit(_ stream: HTTP2StreamID, _ bytes: Int) {
@@ -253,9 +269,9 @@ private struct CallCompletion: Sendable {
     handler.eventLoop.execute { handler.credit(stream, bytes) }
   }
 
-  func drain() {
+  func drain(_ time: DrainTime) {
     let (handler, stream) = (self.handler, self.stream)
-    guard !handler.eventLoop.inEventLoop else { return handler.drainResponses(stream) }
-    handler.eventLoop.execute { handler.drainResponses(stream) }
+    guard !handler.eventLoop.inEventLoop else { return handler.drainResponses(stream, time) }
+    handler.eventLoop.execute { handler.drainResponses(stream, time) }
   }
 }

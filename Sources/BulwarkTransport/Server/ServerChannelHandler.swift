@@ -30,6 +30,9 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// `runOutputs` alone, which no handler calls.
   @exclusivity(unchecked) var starting: HTTP2StreamID?
 
+  /// The streams whose handlers have written since the last flush.
+  @exclusivity(unchecked) var waitingResponses: [HTTP2StreamID] = []
+
   /// Called once, when the connection is closed and every handler has returned.
   var onEnd: (() -> Void)?
 
@@ -47,6 +50,8 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func handlerAdded(context: ChannelHandlerContext) {
     self.io = ConnectionIO(self.connection, context, self.loop.writeBuffer) { [unowned self] in
+      self.drainWaitingResponses()
+    } runOutputs: { [unowned self] in
       self.runOutputs()
     } deadlineReached: { [unowned self] in
       self.connection.deadlineReached(now: .now())

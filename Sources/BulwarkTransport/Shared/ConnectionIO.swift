@@ -29,6 +29,7 @@ final class ConnectionIO<Connection: WireConnection> {
 
   private let connection: Connection
   private let eventLoop: any EventLoop
+  private let collect: () -> Void
   private let runOutputs: () -> Void
   private var timer: DeadlineTimer?
   private var context: ChannelHandlerContext?
@@ -40,12 +41,14 @@ final class ConnectionIO<Connection: WireConnection> {
 
   /// - Parameters:
   ///   - writeBuffer: that of the event loop.
+  ///   - collect: puts into the connection what waits for the next bytes to go out.
   ///   - runOutputs: does what the connection wants done; called after bytes were taken, which can produce more.
   ///   - deadlineReached: called when a deadline of the connection may have been reached.
   init(
     _ connection: Connection,
     _ context: ChannelHandlerContext,
     _ writeBuffer: WriteBuffer,
+    collect: @escaping () -> Void,
     runOutputs: @escaping () -> Void,
     deadlineReached: @escaping () -> Void
   ) {
@@ -53,6 +56,7 @@ final class ConnectionIO<Connection: WireConnection> {
     self.eventLoop = context.eventLoop
     self.context = context
     self.writeBuffer = writeBuffer
+    self.collect = collect
     self.runOutputs = runOutputs
     self.timer = DeadlineTimer(on: context.eventLoop) { [unowned self] in
       deadlineReached()
@@ -95,6 +99,7 @@ final class ConnectionIO<Connection: WireConnection> {
     // flush is flushed by the loop that is running.
     guard !self.isFlushing, self.context != nil else { return }
     self.isFlushing = true
+    self.collect()
     self.writeAll()
     // Taking bytes can make room for a writer or a call that waits.
     self.runOutputs()

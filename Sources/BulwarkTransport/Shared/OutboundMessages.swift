@@ -3,6 +3,14 @@ import DequeModule
 import NIOCore
 import Synchronization
 
+/// When the loop should take what was written.
+enum DrainTime {
+  /// Before the next bytes go out: what is written until then is taken together.
+  case beforeFlush
+  /// At once: it is the first, or the writer would have to wait.
+  case now
+}
+
 /// The sending half of a streaming call: one writer puts messages in, the loop takes them out.
 ///
 /// Safe from any thread. A writer is suspended while the transport is backed up, or while more than the high-water
@@ -11,6 +19,7 @@ final class OutboundMessages: MessageSink {
   private struct State: ~Copyable {
     var messages = Deque<OutboundMessage>()
     var bytes = 0
+    var hasBegun = false
     var isFinished = false
     var isDrainScheduled = false
     var isBackedUp = false
@@ -48,16 +57,17 @@ final class OutboundMessages: MessageSink {
 
   private let state = Mutex(State())
   private let compression: OutboundCompression
-  private let scheduleDrain: @Sendable () -> Void
+  private let scheduleDrain: @Sendable (DrainTime) -> Void
 
   /// - Parameters:
   ///   - compression: how messages are compressed: on the writer's thread.
   ///   - keepsTaken: whether what is taken can be taken once more, until it is forgotten.
-  ///   - scheduleDrain: makes the loop call `take`; called on the writer's thread, and once until it does.
+  ///   - scheduleDrain: makes the loop call `take`; called on the writer's thread, once until it does and again when the
+  ///     writer would have to wait.
   init(
     compression: OutboundCompression = .none,
     keepsTaken: Bool = false,
-    scheduleDrain: @escaping @Sendable () -> Void
+    scheduleDrain: @escaping @Sendable (DrainTime) -> Void
   ) {
     self.compression = compression
     self.scheduleDrain = scheduleDrain
@@ -67,31 +77,35 @@ final class OutboundMessages: MessageSink {
   // MARK: - The writer's side
 
   func write(_ message: ByteBuffer) async throws(RPCError) {
-    try self.append(self.compression.applied(to: message, wish: nil))
-    guard self.state.withLock({ $0.mustWait }) else { return }
+    guard try self.append(self.compression.applied(to: message, wish: nil)) else { return }
     try await self.waitForRoom()
   }
 
   func write(_ message: ByteBuffer, compressed: Bool) async throws(RPCError) {
-    try self.append(self.compression.applied(to: message, wish: compressed))
-    guard self.state.withLock({ $0.mustWait }) else { return }
+    guard try self.append(self.compression.applied(to: message, wish: compressed)) else { return }
     try await self.waitForRoom()
   }
 
-  private func append(_ message: OutboundMessage) throws(RPCError) {
-    let (error, needsDrain) = self.state.withLock { state -> (RPCError?, Bool) in
-      if let end = state.end { return (end, false) }
-      guard !state.isFinished else { return (.writeAfterFinish, false) }
-      guard state.waiter == nil else { return (.twoWriters, false) }
+  /// Puts a message in; true if the writer has to wait now.
+  private func append(_ message: OutboundMessage) throws(RPCError) -> Bool {
+    let (error, time) = self.state.withLock { state -> (RPCError?, DrainTime?) in
+      if let end = state.end { return (end, nil) }
+      guard !state.isFinished else { return (.writeAfterFinish, nil) }
+      guard state.waiter == nil else { return (.twoWriters, nil) }
       state.messages.append(message)
       state.bytes += message.bytes.readableBytes
-      defer { state.isDrainScheduled = true }
-      return (nil, !state.isDrainScheduled)
+      defer {
+        state.hasBegun = true
+        state.isDrainScheduled = true
+      }
+      // The first message settles the headers: what a handler adds to them from here on is too late.
+      if state.mustWait || !state.hasBegun { return (nil, .now) }
+      return (nil, state.isDrainScheduled ? nil : .beforeFlush)
     }
     if let error { throw error }
-    if needsDrain {
-      self.scheduleDrain()
-    }
+    guard let time else { return false }
+    self.scheduleDrain(time)
+    return time == .now && self.state.withLock { $0.mustWait }
   }
 
   private func waitForRoom() async throws(RPCError) {
@@ -114,7 +128,7 @@ final class OutboundMessages: MessageSink {
       return !state.isDrainScheduled
     }
     if needsDrain {
-      self.scheduleDrain()
+      self.scheduleDrain(.beforeFlush)
     }
   }
 
