@@ -98,17 +98,28 @@ class Load:
     streams: int = 1
     payload: int = PAYLOAD
     messages: int = 1
+    methods: int = 1
 
 
 def generated(
-    generator: pathlib.Path, load: Load, port: int, seconds: float, warm_up: float, rate: float | None = None
+    generator: pathlib.Path,
+    load: Load,
+    port: int,
+    seconds: float,
+    warm_up: float,
+    rate: float | None = None,
+    server: int | None = None,
+    windows: int = 1,
 ) -> dict:
     """The generator's report. It ends the run if a single answer is not the echo of its request."""
     command = [str(generator), "--target", f"127.0.0.1:{port}", "--kind", load.kind, "--payload", str(load.payload)]
     command += ["--connections", str(load.connections), "--streams", str(load.streams)]
-    command += ["--messages", str(load.messages), "--seconds", str(seconds), "--warm-up", str(warm_up)]
+    command += ["--methods", str(load.methods), "--messages", str(load.messages), "--windows", str(windows)]
+    command += ["--seconds", str(seconds), "--warm-up", str(warm_up)]
     if rate is not None:
         command += ["--rate", str(rate)]
+    if server is not None:
+        command += ["--server", str(server)]
     return json.loads(output(pinned(LOAD_CORE, command)))
 
 
