@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 
+from bench.company import MOST
 from bench.figures import KINDS, Figure, figures, table
 
 # What each suite says for itself; the rest of its file stands under its name.
@@ -39,6 +40,12 @@ def summary(judged: list[Figure]) -> str:
     missed = [each.name for each in judged if each.verdict != "met"]
     lines = [f"{len(judged) - len(missed)} of {len(judged)} targets are met"]
     return "\n".join(lines + [f"missed: {name}" for name in missed])
+
+
+def disturbance(report: dict) -> str:
+    """What forbids to quote the figures, if anything does."""
+    shares = report["settings"].get("rpc", {}).get("share of the cores that others took", {"median": 0})
+    return f"\nother programs took {shares['median']:.0%} of the cores meanwhile" if shares["median"] > MOST else ""
 
 
 def times(seconds: dict[str, float]) -> str:
@@ -77,7 +84,7 @@ def main() -> None:
     if options.json:
         options.json.write_text(json.dumps(report, indent=1) + "\n")
     judged = [each for each in figures(report) if each.target is not None]
-    print(f"\n## All targets\n\n{table(judged)}\n\n{summary(judged)}\n\n{times(seconds)}")
+    print(f"\n## All targets\n\n{table(judged)}\n\n{summary(judged)}{disturbance(report)}\n\n{times(seconds)}")
     sys.exit("\n".join(failures) or 0)
 
 

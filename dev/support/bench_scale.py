@@ -44,13 +44,12 @@ class Amounts:
     # Whether the numbers between the least and the most are measured, too.
     is_complete: bool
     memory_connections: int
-    # Of policies, and how often they are measured in a round.
+    # Of policies.
     samples: int
-    runs: int
 
 
-FULL = Amounts(rounds=3, seconds=3, is_complete=True, memory_connections=5_000, samples=51, runs=1)
-QUICK = Amounts(rounds=1, seconds=1.5, is_complete=False, memory_connections=1_000, samples=11, runs=2)
+FULL = Amounts(rounds=3, seconds=3, is_complete=True, memory_connections=5_000, samples=51)
+QUICK = Amounts(rounds=2, seconds=1.5, is_complete=False, memory_connections=1_000, samples=11)
 
 
 def memory(id: str, title: str, unit: str, most: float | None = None) -> Count:
@@ -102,8 +101,7 @@ class Bench:
         most = Load(connections=8, streams=32, methods=1_000)
         self._add(self._crowd, f"1,000 and {MOST_CONNECTIONS:,}", most, MOST_IDLE)
         self._measure_memory()
-        for _ in range(self._amounts.runs):
-            self._measure_policies()
+        self._measure_policies()
 
     def _chosen(self, *numbers: int) -> Sequence[int]:
         return numbers if self._amounts.is_complete else (numbers[0], numbers[-1])
@@ -165,8 +163,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="dev/bench scale")
     for program in ("--server", "--policy-bench", "--generator"):
         parser.add_argument(program, required=True, help=argparse.SUPPRESS)
-    parser.add_argument("--quick", action="store_true", help="one round, and the least and the most alone: about a minute")
-    parser.add_argument("--rounds", type=int, help=f"rounds of everything (default {FULL.rounds})")
+    parser.add_argument("--quick", action="store_true", help="the least and the most alone: about two minutes")
+    parser.add_argument("--rounds", type=int, help=f"rounds of everything (default {FULL.rounds}, or {QUICK.rounds})")
     parser.add_argument("--json", type=pathlib.Path, help="write everything to this file, too")
     options = parser.parse_args()
     need_two_cores()

@@ -1,7 +1,7 @@
 import unittest
 
 from bench.figures import figures
-from bench_all import clock, merged, summary, times
+from bench_all import clock, disturbance, merged, summary, times
 
 RPC = {
     "machine": "two cores",
@@ -50,6 +50,14 @@ class Summary(unittest.TestCase):
     def test_the_summary_counts_and_names_what_is_missed(self):
         judged = figures(merged({"rpc": RPC, "scale": SCALE}, {}))
         self.assertEqual(summary(judged), "1 of 2 targets are met\nmissed: unary, to gRPC C++")
+
+    def test_a_run_that_others_disturbed_says_so_at_its_end(self):
+        def settings(share):
+            return {"settings": {"rpc": {"share of the cores that others took": {"median": share}}}}
+
+        self.assertEqual(disturbance(settings(0.2)), "\nother programs took 20% of the cores meanwhile")
+        self.assertEqual(disturbance(settings(0.01)), "")
+        self.assertEqual(disturbance({"settings": {}}), "")
 
     def test_each_suite_has_its_time_and_the_last_line_their_sum(self):
         self.assertEqual(
