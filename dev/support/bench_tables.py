@@ -35,6 +35,7 @@ CALLS = (
     "unary-1k",
     "unary-64k",
     "unary-1m",
+    "tls-1m",
     "server-stream-100",
     "server-stream-64k",
     "client-stream-100",

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from bench.load import Files, Load, Rate, client_rate, generated, h2load
+from bench.load import MEBIBYTE, Files, Load, Rate, client_rate, generated, h2load
 from bench.results import Row, Target
 from bench.stacks import CEILING, CPP, GO, OURS, POLICIES, SWIFT, Stack, serving
 
@@ -88,6 +88,7 @@ def _with_h2load() -> Sequence[Measurement]:
         "policies", "unary 100 B, 8 x 32, every policy on (h2load)", "calls/s", (Target(OURS, 0.92),), POLICIES
     )
     tls = Row("tls-8x32", "unary 100 B over TLS, 8 x 32 (h2load)", "calls/s", (Target(CPP, 2),))
+    large = Row("tls-1m", "unary 1 MiB echo over TLS, 4 x 1 (h2load)", "MB/s")
 
     def run_plain(bench: Bench, stack: Stack) -> Sample:
         with serving(stack) as port:
@@ -99,9 +100,16 @@ def _with_h2load() -> Sequence[Measurement]:
             rate = h2load(stack, port, bench.files, bench.seconds, bench.warm_up, tls=True)
         return _rate_of([tls], rate)
 
+    def run_large(bench: Bench, stack: Stack) -> Sample:
+        load = Load(connections=4, payload=MEBIBYTE)
+        with serving(stack, bench.files.certificate) as port:
+            rate = h2load(stack, port, bench.files, bench.seconds, bench.warm_up, tls=True, load=load)
+        return Sample({large.id: rate.per_second * MEBIBYTE / 1e6}, rate.busy)
+
     return [
         Measurement((plain, policies), (*SERVERS, CEILING, POLICIES), run_plain),
         Measurement((tls,), SERVERS, run_tls),
+        Measurement((large,), SERVERS, run_large),
     ]
 
 
@@ -129,7 +137,7 @@ def _closed_loop() -> Sequence[Measurement]:
             "unary-1m",
             "unary 1 MiB echo, 4 connections x 1 stream",
             "MB/s",
-            Load(connections=4, payload=kilobyte * kilobyte),
+            Load(connections=4, payload=MEBIBYTE),
             (Target(CPP, 1.1),),
         ),
         _rate(
