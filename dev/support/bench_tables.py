@@ -145,6 +145,15 @@ def policies(report: dict) -> str:
     return "\n".join(lines)
 
 
+def gates(report: dict) -> str:
+    """Of `dev/bench gates`: ratios of a server's rates with policies and without, and of its p99 beside a flood."""
+    found = [each for each in figures(report) if each.id.startswith("gates-")]
+    if not found:
+        return ""
+    lines = [f"| {each.name} | {shown(each.median)} {each.unit} | {each.spread} |" for each in found]
+    return "\n".join(["| | | lowest to highest |", "|---|---:|---|", *lines])
+
+
 def counts(report: dict) -> str:
     """Of `dev/bench counts`: per call."""
     found = {each.id: each for each in figures(report)}
@@ -179,7 +188,7 @@ def targets(report: dict) -> str:
     return f"{met} of {len(judged)} are met, on {report['machine']}, {report['date']}.\n\n{table(judged)}"
 
 
-SECTIONS = {each.__name__: each for each in (calls, messages, policies, counts, scale, targets)}
+SECTIONS = {each.__name__: each for each in (calls, messages, policies, gates, counts, scale, targets)}
 
 
 def parts(reports: Sequence[dict]) -> Mapping[str, str]:

@@ -2,6 +2,7 @@ import unittest
 
 from bench.results import Count, Result, Row, Target, at_most
 from bench.stacks import CPP, OURS
+from bench_gates import judged
 
 
 class Ratios(unittest.TestCase):
@@ -39,3 +40,11 @@ class Counts(unittest.TestCase):
 
     def test_a_count_without_a_target_has_no_verdict(self):
         self.assertIsNone(Count(Row("retry", "retry", "bytes"), [200]).fields["verdict"])
+
+
+class Gates(unittest.TestCase):
+    def test_rates_and_latencies_are_judged_as_ratios_of_their_rounds(self):
+        rates = {"none": [100.0, 200.0], "all": [95.0, 190.0], "closed": [190.0, 380.0]}
+        ratios = [each.ratios[0] for each in judged(rates, {0: [50.0, 60.0], 32: [150.0, 180.0], 64: [1.0, 1.0]})]
+        self.assertEqual([ratio.median for ratio in ratios], [0.95, 2, 3])
+        self.assertEqual([ratio.verdict for ratio in ratios], ["met", "met", "missed"])
