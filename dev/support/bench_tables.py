@@ -80,12 +80,12 @@ def calls(report: dict) -> str:
     if not found:
         return ""
     ratios = {each.id: each for each in figures(report) if each.to == CPP}
-    lines = [f"| | {' | '.join(STACKS)} | to C++ |", f"|---|{'---:|' * (len(STACKS) + 1)}"]
+    lines = [f"| | {' | '.join(STACKS)} | to C++, lowest to highest |", f"|---|{'---:|' * (len(STACKS) + 1)}"]
     for row in found:
         medians = {name: statistics.median(values) for name, values in row["values"].items()}
         medians[OURS] = medians[row["subject"]]
         cells = [number(medians[name]) if name in medians else "" for name in STACKS]
-        ratio = f"{ratios[row['id']].median:.2f} x" if row["id"] in ratios else ""
+        ratio = f"{ratios[row['id']].median:.2f} x, {ratios[row['id']].spread}" if row["id"] in ratios else ""
         lines.append(f"| {row['title']}, {row['unit']} | {' | '.join(cells)} | {ratio} |")
     worse = [row["title"] for row in found if row["id"] in ratios and is_worse(row["unit"], ratios[row["id"]])]
     after = f"Behind gRPC C++ are: {'; '.join(worse)}." if worse else "Nothing in it is behind gRPC C++."
