@@ -20,12 +20,19 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bench import callgrind, steps
+from bench.callgrind import Profile
+from bench.page import fill
+from bench.results import Count, Row, at_most
 from bench_load import Running, client_calls, h2load, serving, unary_body
 from bench_machine import description
 
-THRESHOLDS = pathlib.Path(__file__).resolve().parents[2] / "Benchmarks/thresholds.json"
-OURS = "Bulwark"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+THRESHOLDS = ROOT / "Benchmarks/thresholds.json"
+CALL_PATH = ROOT / "Sources/BulwarkTransport/BulwarkTransport.docc/CallPath.md"
 POLICIES = ("none", "all")
+PER_CALL = "per call"
+IN_POLICIES = "server allocations in policies"
 
 
 @dataclass(frozen=True)
@@ -52,7 +59,10 @@ class Bench:
         self._release, self._preload, self._folder, self._body = release, preload, folder, body
 
     def allocations(self, policies: str, calls: int) -> float:
-        with self._counted_allocations() as (environment, count), serving(self._server(policies), environment) as server:
+        with (
+            self._counted_allocations() as (environment, count),
+            serving(self._server(policies), environment) as server,
+        ):
 
             def measure(calls: int) -> int:
                 before = count()
@@ -69,33 +79,40 @@ class Bench:
                     calls = client_calls([str(self._release / "bench-client")], server.port, seconds, environment)
                     return count(), calls
 
-            return per_call_of_client(measure, seconds)
+            (first, few), (second, many) = measure(seconds * FEW), measure(seconds * (1 + FEW))
+            return (second - first) / (many - few)
 
     def system_calls(self, policies: str, calls: int) -> float:
         with serving(self._server(policies)) as server:
             return per_call(lambda calls: self._traced(server, calls), calls)
 
-    def instructions(self, policies: str, calls: int) -> float:
-        def measure(calls: int) -> int:
-            profile = self._folder / "server.callgrind"
-            command, environment = self._simulated(profile, *self._server(policies))
+    def profile(self, policies: str, calls: int) -> Profile:
+        """What the server computes for a call, by function."""
+
+        def measure(calls: int) -> Profile:
+            file = self._folder / "server.callgrind"
+            command, environment = self._simulated(file, *self._server(policies))
             with serving(command, environment) as server:
                 h2load(server.port, self._body, calls)
                 server.stop()
-            return instructions_in(profile)
+            return callgrind.read(file)
 
-        return per_call(measure, calls)
+        few = int(calls * FEW)
+        first = measure(few)
+        return measure(few + calls).less(first, calls)
 
-    def client_instructions(self, seconds: float) -> float:
-        profile = self._folder / "client.callgrind"
-        command, environment = self._simulated(profile, str(self._release / "bench-client"))
+    def client_profile(self, seconds: float) -> Profile:
+        """What the client computes for a call, by function."""
+        file = self._folder / "client.callgrind"
+        command, environment = self._simulated(file, str(self._release / "bench-client"))
         with serving(self._server("none")) as server:
 
-            def measure(seconds: float) -> tuple[int, int]:
+            def measure(seconds: float) -> tuple[Profile, int]:
                 calls = client_calls(command, server.port, seconds, environment)
-                return instructions_in(profile), calls
+                return callgrind.read(file), calls
 
-            return per_call_of_client(measure, seconds)
+            (first, few), (second, many) = measure(seconds * FEW), measure(seconds * (1 + FEW))
+            return second.less(first, many - few)
 
     def _server(self, policies: str) -> list[str]:
         return [str(self._release / "bench-server"), "--threads", "1", "--policies", policies]
@@ -136,7 +153,14 @@ class Bench:
         # Valgrind 3.19 gives up on the debug information of Swift 6.
         stripped = self._folder / pathlib.Path(program).name
         subprocess.run(["strip", "--strip-debug", "-o", stripped, program], check=True)
-        command = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={profile}", str(stripped), *options]
+        command = [
+            "valgrind",
+            "--tool=callgrind",
+            "--quiet",
+            f"--callgrind-out-file={profile}",
+            str(stripped),
+            *options,
+        ]
         return command, {"LD_PRELOAD": str(self._preload / "sigsuspend.so")}
 
 
@@ -146,24 +170,51 @@ def per_call(measure: Callable[[int], int], calls: int) -> float:
     return (measure(few + calls) - first) / calls
 
 
-def per_call_of_client(measure: Callable[[float], tuple[int, int]], seconds: float) -> float:
-    (first, few), (second, many) = measure(seconds * FEW), measure(seconds * (1 + FEW))
-    return (second - first) / (many - few)
-
-
-def instructions_in(profile: pathlib.Path) -> int:
-    return int(re.search(r"^totals: (\d+)$", profile.read_text(), re.MULTILINE)[1])
-
-
 def counts(bench: Bench, amounts: Amounts) -> dict[str, float]:
     values = {}
     for policies in POLICIES:
         values[f"server allocations, policies {policies}"] = bench.allocations(policies, amounts.calls)
         values[f"server system calls, policies {policies}"] = bench.system_calls(policies, amounts.calls_traced)
-        values[f"server instructions, policies {policies}"] = bench.instructions(policies, amounts.calls_simulated)
+        values[f"server instructions, policies {policies}"] = bench.profile(policies, amounts.calls_simulated).total
     values["client allocations"] = bench.client_allocations(amounts.client_seconds)
-    values["client instructions"] = bench.client_instructions(amounts.client_seconds_simulated)
+    values["client instructions"] = bench.client_profile(amounts.client_seconds_simulated).total
     return values
+
+
+def steps_of_calls(bench: Bench, amounts: Amounts, date: str) -> dict[str, str]:
+    """Markdown, as CallPath.md has a place for it."""
+    parts = {
+        "server-steps": (
+            "on the server, with every policy on",
+            bench.profile("all", amounts.calls_simulated),
+            steps.SERVER,
+        ),
+        "client-steps": ("in the client", bench.client_profile(amounts.client_seconds_simulated), steps.CLIENT),
+    }
+    found = {}
+    for name, (where, profile, chosen) in parts.items():
+        functions = {*profile.own, *(function for edge in profile.calls for function in edge)}
+        costs = steps.attributed(profile, steps.names(functions), chosen)
+        head = (
+            f"A 100-byte unary call {where}: {profile.total:,.0f} instructions (`dev/bench counts --steps`, on {date})."
+        )
+        found[name] = f"{head}\n\n{steps.table(costs, chosen)}\n\n{steps.sites(costs)}"
+    return found
+
+
+def allocations_in_policies(run: dict[str, float]) -> float:
+    """To a tenth: of two counts, both of which differ from run to run by some hundredths."""
+    first, second = (run[f"server allocations, policies {policies}"] for policies in POLICIES)
+    return round(second - first, 1) + 0.0
+
+
+def counted(title: str, values: list[float], target: float | None) -> Count:
+    return Count(Row(title, title, PER_CALL, () if target is None else (at_most(target, PER_CALL),)), values)
+
+
+def line(row: Count, limit: str) -> str:
+    shown = " ".join(f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for value in row.values)
+    return f"| {row.row.title} | {shown} | {limit} | {row.target or ''} | {row.verdict or ''} |"
 
 
 def build_preloads(sources: pathlib.Path, folder: pathlib.Path) -> None:
@@ -185,6 +236,8 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=1, help="count everything so often (default 1)")
     parser.add_argument("--json", type=pathlib.Path, help="write everything to this file, too")
     parser.add_argument("--accept", action="store_true", help=f"make the counts the limits of {THRESHOLDS.name}")
+    parser.add_argument("--steps", action="store_true", help="what each step of a call costs, and nothing else")
+    parser.add_argument("--write", action="store_true", help=f"with --steps: into {CALL_PATH.name}")
     options = parser.parse_args()
 
     thresholds = json.loads(THRESHOLDS.read_text())
@@ -193,9 +246,16 @@ def main() -> None:
         folder = pathlib.Path(name)
         build_preloads(THRESHOLDS.parent / "Preload", folder)
         bench = Bench(options.ours, folder, folder, body)
+        amounts = QUICK if options.quick else FULL
+        if options.steps:
+            found = steps_of_calls(bench, amounts, description({})["date"])
+            if options.write:
+                fill(CALL_PATH, found)
+            print("\n\n".join(found.values()))
+            return
         for number in range(options.runs):
             print(f"run {number + 1} of {options.runs}", file=sys.stderr)
-            runs.append(counts(bench, QUICK if options.quick else FULL))
+            runs.append(counts(bench, amounts))
 
     rows, failures = [], []
     print("| per 100-byte unary call | counted | limit | target | |\n|---|---|---|---|---|")
@@ -204,16 +264,17 @@ def main() -> None:
         value = max(values)
         if options.accept:
             bound["limit"] = limit_for(value, bound["slack"])
-        limit, target = bound["limit"], bound.get("target")
-        verdict = "" if target is None else "met" if value <= target else "MISSED"
-        rows.append({"id": title, "title": title, "unit": "per call", "values": {OURS: values}, "limit": limit})
-        rows[-1] |= {} if target is None else {"target": target, "verdict": verdict}
-        shown = " ".join(f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for value in values)
-        print(f"| {title} | {shown} | {limit:,g} | {'' if target is None else target} | {verdict} |")
+        limit = bound["limit"]
+        row = counted(title, values, bound.get("target"))
+        rows.append(row.fields | {"limit": limit})
+        print(line(row, f"{limit:,g}"))
         if value < limit - 2 * bound["slack"]:
             print(f"{title}: the limit is far above the count; `dev/bench counts --accept` lowers it", file=sys.stderr)
         if value > limit:
             failures.append(f"{title}: {value:,.4f} per call, and at most {limit:,g} are allowed ({THRESHOLDS.name})")
+    row = counted(IN_POLICIES, [allocations_in_policies(run) for run in runs], 0)
+    rows.append(row.fields)
+    print(line(row, ""))
     if options.accept:
         THRESHOLDS.write_text(json.dumps(thresholds, indent=2) + "\n")
     if options.json:
@@ -222,4 +283,5 @@ def main() -> None:
     sys.exit("\n".join(failures) or 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

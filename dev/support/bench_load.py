@@ -9,12 +9,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.load import FRAME, PAYLOAD
-from bench.stacks import LOAD_CORE, output, pinned
+from bench.stacks import output
 
 UNARY = "/bench.Echo/Unary"
 STOP_SECONDS = 60
@@ -26,14 +25,6 @@ class Running:
 
     process: subprocess.Popen
     port: int
-
-    def processor_seconds(self) -> float:
-        """The time that all its threads have computed so far, theirs in the kernel included."""
-        # What clock_getcpuclockid(3) returns for a process.
-        return time.clock_gettime(~self.process.pid << 3 | 2)
-
-    def descriptors(self) -> int:
-        return len(list(pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir()))
 
     def stop(self) -> None:
         """Asks it to end, and waits: tools that count write what they have counted when their program ends."""
@@ -78,57 +69,14 @@ def unary_body() -> Iterator[pathlib.Path]:
 
 def h2load(port: int, body: pathlib.Path, calls: int, connections: int = 8, streams: int = 32) -> None:
     """So many unary calls over so many connections with so many streams each; none may fail."""
-    shape = Shape(connections, streams)
-    report = output(["h2load", "-n", str(calls), *shape.options(port, body)])
-    if answered(report) != calls:
-        sys.exit(f"{calls} requests were not all answered:\n{report}")
-
-
-def answered(report: str) -> int:
-    """How many requests h2load counts, all of them answered with the message that was sent.
-
-    To h2load an answer is a success whatever its gRPC status, so the bytes of the messages are looked at. They are those of
-    a warm-up, too.
-    """
+    command = ["h2load", "-n", str(calls), "-c", str(connections), "-m", str(streams), "-t", "1", "-d", str(body)]
+    command += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
+    report = output([*command, f"http://127.0.0.1:{port}{UNARY}"])
+    # To h2load an answer is a success whatever its gRPC status, so the bytes of the messages are looked at.
     succeeded = re.search(r"(\d+) succeeded, 0 failed, 0 errored, 0 timeout", report)
     data = re.search(r"\((\d+)\) data$", report, re.MULTILINE)
-    if succeeded is None or data is None or int(data[1]) < int(succeeded[1]) * len(FRAME):
-        sys.exit(f"not every request was answered with its message:\n{report}")
-    return int(succeeded[1])
-
-
-@dataclass(frozen=True)
-class Shape:
-    """How calls are spread: over how many connections, streams of each, and methods of `bench-server --methods`."""
-
-    connections: int
-    streams: int
-    methods: int = 1
-
-    def options(self, port: int, body: pathlib.Path) -> list[str]:
-        paths = [UNARY, *(f"/bench.Many/Unary{number}" for number in range(1, self.methods))]
-        options = ["-c", str(self.connections), "-m", str(self.streams), "-t", "1", "-d", str(body)]
-        options += ["-H", "content-type: application/grpc", "-H", "te: trailers"]
-        return options + [f"http://127.0.0.1:{port}{path}" for path in paths]
-
-
-def server_cost(server: Running, shape: Shape, body: pathlib.Path, seconds: float, warm_up: float) -> float:
-    """Microseconds that the server computes for a call; a time before, in which connections are made, does not count."""
-    timing = ["-D", f"{seconds * 1000:.0f}ms", "--warm-up-time", f"{warm_up * 1000:.0f}ms"]
-    command = pinned(LOAD_CORE, ["h2load", *timing, *shape.options(server.port, body)])
-    load = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    marks, connections, report = [], 0, ""
-    for line in load.stdout:
-        # h2load says at once when its time begins and ends, and counts in between alone.
-        if line.startswith(("Main benchmark duration is started", "Main benchmark duration is over")):
-            marks.append(server.processor_seconds())
-            connections = server.descriptors()
-        report += line
-    load.wait()
-    calls = answered(report)
-    if connections < shape.connections:
-        sys.exit(f"the server has taken fewer than {shape.connections} connections in {warm_up} s: {connections}")
-    return (marks[1] - marks[0]) * 1e6 / calls
+    if succeeded is None or data is None or int(succeeded[1]) != calls or int(data[1]) != calls * len(FRAME):
+        sys.exit(f"{calls} requests were not all answered with their message:\n{report}")
 
 
 def client_calls(command: Sequence[str], port: int, seconds: float, environment: dict[str, str] | None = None) -> int:

@@ -1,6 +1,6 @@
-"""dev/bench plots: pictures of the figures that `dev/bench rpc --json` and `dev/bench scale --json` have written.
+"""Pictures of what `dev/bench rpc`, `dev/bench scale` or `dev/bench all` have written with --json.
 
-Each picture is drawn twice, for light pages and for dark ones, with DocC's names for them.
+Each is drawn twice, for light pages and for dark ones, with DocC's names for them.
 """
 
 import argparse
@@ -11,12 +11,14 @@ import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from bench.company import MOST
+from bench.stacks import CEILING, CPP, GO, OURS, SWIFT
 from svg import THEMES, Picture, Theme
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / "Sources/BulwarkTransport/BulwarkTransport.docc/Resources"
 # A stack has the same colour and mark in every picture.
-STACKS = ["Bulwark", "gRPC C++", "grpc-go", "grpc-swift-2", "nghttpd"]
-REFERENCE = "gRPC C++"
+STACKS = [OURS, CPP, GO, SWIFT, CEILING]
+REFERENCE = CPP
 THROUGHPUT = [
     "unary-8x32",
     "unary-1x100",
@@ -32,8 +34,12 @@ SCALES = ["methods", "streams", "connections", "idle-connections", "keys"]
 WIDTH, MARGIN = 880, 20
 
 
-def taken(report: dict) -> str:
-    return f"{report['machine']}, {report['date']}"
+def taken(report: dict, suite: str = "rpc") -> str:
+    """On what and when, and what forbids to quote it."""
+    settings = report["settings"].get(suite, report["settings"])
+    others = settings.get("share of the cores that others took", {}).get("median", 0)
+    company = f", while other programs took {others:.0%} of the cores" if others > MOST else ""
+    return f"{report['machine']}, {report['date']}{company}"
 
 
 def legend(picture: Picture, y: float, stacks: Sequence[str], with_marks: bool) -> None:
@@ -165,11 +171,11 @@ def scale(report: dict, theme: Theme) -> Picture:
         f"{row['title']}, {row['unit']}: " + ", ".join(f"{value:,.1f} at {at:,}" for at, value in medians[row["id"]])
         for row in chosen
     )
-    picture = Picture(theme, WIDTH, 600, title, f"{words}. Medians, {taken(report)}.")
+    picture = Picture(theme, WIDTH, 600, title, f"{words}. Medians, {taken(report, 'scale')}.")
     picture.text(MARGIN, 24, title, size=16, bold=True)
     note = "Microseconds of server processor per call, and nanoseconds per acquisition of a limiter; lower is better."
     picture.text(MARGIN, 44, note, color=theme.quiet)
-    picture.text(MARGIN, 60, f"{taken(report)}.", color=theme.quiet)
+    picture.text(MARGIN, 60, f"{taken(report, 'scale')}.", color=theme.quiet)
     low, high = decades([value for row in chosen for _, value in medians[row["id"]]])
     for number, row in enumerate(chosen):
         points = medians[row["id"]]
@@ -190,19 +196,27 @@ def count(label: str) -> int:
     return max(1, int(label.replace(",", "")))
 
 
+def drawings(report: dict) -> dict[str, Callable[[dict, Theme], Picture]]:
+    """What there are figures for, by the picture's name."""
+    has_rates = any(row["id"] in THROUGHPUT for row in report.get("rows", []))
+    has = {throughput: has_rates, latency: bool(report.get("latency")), scale: bool(report.get("scale"))}
+    return {draw.__name__: draw for draw, is_there in has.items() if is_there}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="dev/bench plots", description=__doc__)
-    parser.add_argument("reports", nargs="+", type=pathlib.Path, help="JSON files of dev/bench rpc and scale")
+    parser.add_argument("reports", nargs="+", type=pathlib.Path, metavar="FILE", help="what --json has written")
     parser.add_argument("--folder", type=pathlib.Path, default=FOLDER, help=f"where to (default {FOLDER.name})")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for path in options.reports:
         report = json.loads(path.read_text())
-        for key, draw in {"rows": throughput, "latency": latency, "scale": scale}.items():
-            for theme in THEMES if report.get(key) else ():
-                target = options.folder / f"{draw.__name__}{theme.suffix}.svg"
+        for name, draw in drawings(report).items():
+            for theme in THEMES:
+                target = options.folder / f"{name}{theme.suffix}.svg"
                 target.write_text(draw(report, theme).render())
                 print(target)
 
 
-main()
+if __name__ == "__main__":
+    main()

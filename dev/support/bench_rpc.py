@@ -34,16 +34,17 @@ BUSIEST = 0.9
 
 
 def stacks(options: argparse.Namespace, folder: pathlib.Path) -> dict[str, Stack]:
-    ours = [f"{options.ours}/bench-server", "--threads", "1"]
+    server, client = f"{options.ours}/bench-server", f"{options.ours}/bench-client"
+    threads = {"one_core": ["--threads", "1"], "two_cores": ["--threads", "2"]}
     return {
         stack.name: stack
         for stack in (
-            Stack(OURS, ours, [f"{options.ours}/bench-client"]),
+            Stack(OURS, [server], [client], **threads),
             Stack(CPP, [f"{options.peers}/grpc-cpp/.build/server"], [f"{options.peers}/grpc-cpp/.build/client"]),
             Stack(SWIFT, [f"{options.swift}/peer", "server"], [f"{options.swift}/peer", "client"]),
             Stack(GO, [f"{options.peers}/grpc-go/.build/server"]),
             Stack(CEILING, ["nghttpd", "--no-tls", "-n1", "-d", str(folder)]),
-            Stack(POLICIES, [*ours, "--policies", "all"]),
+            Stack(POLICIES, [server, "--policies", "all"], **threads),
         )
     }
 
@@ -64,7 +65,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="dev/bench rpc", description=__doc__)
     for directory in ("--ours", "--swift", "--peers"):
         parser.add_argument(directory, required=True, type=pathlib.Path, help=argparse.SUPPRESS)
-    parser.add_argument("--quick", action="store_true", help="three rounds of less than a second: under five minutes")
+    parser.add_argument("--quick", action="store_true", help="three rounds of less than a second: about five minutes")
     parser.add_argument("--rounds", type=int, help="rounds of everything (default 7)")
     parser.add_argument("--seconds", type=float, help="seconds of each measurement (default 2)")
     parser.add_argument("--only", default="", metavar="REGEX", help="the rows whose id matches, and what they rest on")

@@ -69,8 +69,7 @@ Connection::Connection(const Options& options, const Workload& workload, Recorde
       recorder_(recorder),
       ended_(std::move(ended)),
       socket_(Connect(options.host, options.port)),
-      next_number_(FirstNumber()),
-      inbound_(256 << 10) {
+      next_number_(FirstNumber()) {
   nghttp2_session_callbacks* callbacks = Callbacks();
   Check(nghttp2_session_client_new(&session_, callbacks, this));
   nghttp2_session_callbacks_del(callbacks);
@@ -95,19 +94,22 @@ void Connection::Call(int64_t start) {
   exchange->start = start;
   exchange->first_number = next_number_;
   next_number_ += workload_.requests();
-  const auto& headers = workload_.headers();
+  const auto& headers = workload_.headers(exchange->first_number);
   Check(nghttp2_submit_request(session_, nullptr, headers.data(), headers.size(), &body, exchange.get()));
   open_.push_back(std::move(exchange));
 }
 
 void Connection::Receive() {
-  const ssize_t count = recv(socket_, inbound_.data(), inbound_.size(), 0);
+  // One for all connections, which the only thread reads one after the other.
+  static std::vector<uint8_t> inbound(256 << 10);
+  const ssize_t count = recv(socket_, inbound.data(), inbound.size(), 0);
   if (count == 0) Fail("the server closed a connection");
   if (count < 0) {
     if (errno == EAGAIN) return;
     Fail(std::string("cannot receive: ") + std::strerror(errno));
   }
-  Check(nghttp2_session_mem_recv(session_, inbound_.data(), count));
+  has_heard_ = true;
+  Check(nghttp2_session_mem_recv(session_, inbound.data(), count));
 }
 
 void Connection::Send() {

@@ -36,6 +36,9 @@ class Connection {
   // Takes what has come, once.
   void Receive();
 
+  // Whether the server has said anything: only then it has taken the connection, and not only its kernel.
+  bool has_heard() const { return has_heard_; }
+
   // Sends what there is, as far as the socket takes it; if that is not all, to be called again when it can be written.
   void Send();
   bool is_full() const { return is_full_; }
@@ -67,7 +70,6 @@ class Connection {
   // What goes out next, from `sent_` on.
   std::vector<uint8_t> outbound_;
   size_t sent_ = 0;
-  bool is_full_ = false;
-  std::vector<uint8_t> inbound_;
+  bool is_full_ = false, has_heard_ = false;
   std::vector<std::unique_ptr<Exchange>> open_;
 };

@@ -12,10 +12,20 @@ namespace {
 
 constexpr int64_t kSecond = 1'000'000'000;
 
-int64_t ProcessorTime() {
+// How long a server may take to take all connections.
+constexpr int64_t kLongestOpening = 60 * kSecond;
+
+int64_t TimeOf(clockid_t clock) {
   timespec time;
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+  if (clock_gettime(clock, &time) != 0) Fail("the server's processor time cannot be read");
   return time.tv_sec * kSecond + time.tv_nsec;
+}
+
+// The time that all threads of the process have computed so far, theirs in the kernel included.
+int64_t ProcessorTime(pid_t process) {
+  clockid_t clock;
+  if (clock_getcpuclockid(process, &clock) != 0) Fail("there is no process " + std::to_string(process));
+  return TimeOf(clock);
 }
 
 Recorder Window(const Options& options) {
@@ -43,24 +53,37 @@ Load::~Load() { close(epoll_); }
 
 void Load::Run() {
   Open();
-  int64_t processor_time = 0;
-  bool has_begun = false;
   while (true) {
     const int64_t now = Now();
-    if (!has_begun && now >= recorder_.begin()) {
-      has_begun = true;
-      processor_time = ProcessorTime();
+    if (now >= Boundary(marks_.size())) {
+      const int64_t server_time = options_.server ? ProcessorTime(options_.server) : 0;
+      marks_.push_back({recorder_.messages(), TimeOf(CLOCK_PROCESS_CPUTIME_ID), server_time});
+      if (marks_.size() > size_t(options_.windows)) break;
     }
-    if (now >= recorder_.end()) break;
     if (IsOpenLoop()) OpenCallsThatAreDue(now);
-    const int64_t boundary = has_begun ? recorder_.end() : recorder_.begin();
+    const int64_t boundary = Boundary(marks_.size());
     HandleEvents((IsOpenLoop() ? std::min(schedule_.next(), boundary) : boundary) - Now());
   }
-  busy_ = double(ProcessorTime() - processor_time) / (recorder_.end() - recorder_.begin());
+  busy_ = double(marks_.back().own_time - marks_.front().own_time) / (recorder_.end() - recorder_.begin());
   for (int64_t now = Now(); unanswered_ > 0 && now < recorder_.end() + kSecond; now = Now()) {
     HandleEvents(recorder_.end() + kSecond - now);
   }
   RecordUnanswered(Now());
+}
+
+std::vector<double> Load::ServerCosts() const {
+  std::vector<double> costs;
+  for (size_t window = 1; options_.server && window < marks_.size(); ++window) {
+    const Mark &begin = marks_[window - 1], &end = marks_[window];
+    if (end.messages == begin.messages) Fail("no call was answered in a window");
+    costs.push_back(double(end.server_time - begin.server_time) / (end.messages - begin.messages));
+  }
+  return costs;
+}
+
+// When the window ends, counted from 1; for 0, when the measured time begins.
+int64_t Load::Boundary(size_t window) const {
+  return recorder_.begin() + (recorder_.end() - recorder_.begin()) * int64_t(window) / options_.windows;
 }
 
 void Load::Open() {
@@ -68,14 +91,18 @@ void Load::Open() {
     connections_.push_back(std::make_unique<Connection>(
         options_, workload_, &recorder_, [this](Connection* connection, int64_t start) { Ended(connection, start); }));
   }
-  // Connecting many takes a while, and is not to be measured.
-  recorder_ = Window(options_);
-  schedule_ = Schedule(options_, Now());
   for (const auto& connection : connections_) {
     epoll_event event{EPOLLIN, {connection.get()}};
     if (epoll_ctl(epoll_, EPOLL_CTL_ADD, connection->socket(), &event) != 0) Fail(std::strerror(errno));
     Send(connection.get());
   }
+  // Connecting many takes a while, and is not to be measured.
+  for (const int64_t deadline = Now() + kLongestOpening; heard_ < connections_.size();) {
+    if (Now() >= deadline) Fail("the server has not taken all connections in time");
+    HandleEvents(deadline - Now());
+  }
+  recorder_ = Window(options_);
+  schedule_ = Schedule(options_, Now());
   for (int place = 0; place < options_.streams; ++place) {
     for (const auto& connection : connections_) {
       IsOpenLoop() ? free_.push_back(connection.get()) : connection->Call(Now());
@@ -120,7 +147,11 @@ void Load::HandleEvents(int64_t timeout) {
   const int count = epoll_pwait2(epoll_, events, std::size(events), &wait, nullptr);
   for (int index = 0; index < count; ++index) {
     auto* connection = static_cast<Connection*>(events[index].data.ptr);
-    if (events[index].events & ~EPOLLOUT) connection->Receive();
+    if (events[index].events & ~EPOLLOUT) {
+      const bool had_heard = connection->has_heard();
+      connection->Receive();
+      heard_ += connection->has_heard() && !had_heard;
+    }
     Send(connection);
   }
 }

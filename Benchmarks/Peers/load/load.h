@@ -51,7 +51,17 @@ class Load {
   // The share of the measured time that this process computed: near 1, and it was not the server that was measured.
   double busy() const { return busy_; }
 
+  // Nanoseconds that the server computed for each message, window by window of the measured time.
+  std::vector<double> ServerCosts() const;
+
  private:
+  // What had come, and what both programs had computed, when a window began or ended.
+  struct Mark {
+    uint64_t messages;
+    int64_t own_time, server_time;
+  };
+
+  int64_t Boundary(size_t window) const;
   void Open();
   void OpenCallsThatAreDue(int64_t now);
   void Ended(Connection* connection, int64_t start);
@@ -71,5 +81,8 @@ class Load {
   std::deque<int64_t> waiting_;
   // Calls that were due in the measured time and are not answered.
   size_t unanswered_ = 0;
+  // Connections that the server has taken.
+  size_t heard_ = 0;
+  std::vector<Mark> marks_;
   double busy_ = 0;
 };

@@ -26,6 +26,13 @@ int main(int argc, char** argv) {
   for (const double percent : {50.0, 90.0, 99.0, 99.9}) {
     std::printf("\"p%g\": %.1f, ", percent, latencies.Percentile(percent) / 1e3);
   }
-  std::printf("\"max\": %.1f}, \"unanswered\": %zu, \"busy\": %.3f}\n", latencies.max() / 1e3, load.unanswered(),
+  std::printf("\"max\": %.1f}, \"unanswered\": %zu, \"busy\": %.3f, ", latencies.max() / 1e3, load.unanswered(),
               load.busy());
+  std::printf("\"server_microseconds_per_message\": [");
+  const char* separator = "";
+  for (const double cost : load.ServerCosts()) {
+    std::printf("%s%.3f", separator, cost / 1e3);
+    separator = ", ";
+  }
+  std::printf("]}\n");
 }

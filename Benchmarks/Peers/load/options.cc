@@ -11,17 +11,21 @@ namespace {
 constexpr Kind kKinds[] = {Kind::kUnary, Kind::kServerStream, Kind::kClientStream, Kind::kBidi};
 
 [[noreturn]] void Usage(const std::string& complaint) {
-  std::fprintf(stderr,
-               "load: %s\n"
-               "usage: load --target HOST:PORT [OPTIONS]\n"
-               "  --kind unary|server-stream|client-stream|bidi   what to call (default unary)\n"
-               "  --connections N   --streams N   calls open at once on each connection (default 1 and 1)\n"
-               "  --payload BYTES   of each message, at least %zu (default 100)\n"
-               "  --messages N      that a stream carries (default 100)\n"
-               "  --seconds S       --warm-up S   what is measured, and what goes before (default 5 and 0.5)\n"
-               "  --rate N          open loop: calls a second, whether or not earlier ones were answered; unary only\n"
-               "  --schedule poisson|constant     how they are spread over a second (default poisson)\n",
-               complaint.c_str(), Message::kNumberBytes);
+  std::fprintf(
+      stderr,
+      "load: %s\n"
+      "usage: load --target HOST:PORT [OPTIONS]\n"
+      "  --kind unary|server-stream|client-stream|bidi   what to call (default unary)\n"
+      "  --connections N   --streams N   calls open at once on each connection (default 1 and 1)\n"
+      "  --payload BYTES   of each message, at least %zu (default 100)\n"
+      "  --messages N      that a stream carries (default 100)\n"
+      "  --seconds S       --warm-up S   what is measured, and what goes before (default 5 and 0.5)\n"
+      "  --rate N          open loop: calls a second, whether or not earlier ones were answered; unary only\n"
+      "  --schedule poisson|constant     how they are spread over a second (default poisson)\n"
+      "  --methods N       unary methods that take turns (default 1): bench.Many/Unary1 and so on for the others\n"
+      "  --server PID      tells the processor time of this process for a call, too,\n"
+      "  --windows N       in each of so many parts of the measured time (default 1)\n",
+      complaint.c_str(), Message::kNumberBytes);
   std::exit(2);
 }
 
@@ -79,6 +83,12 @@ Options ParseOptions(int argc, char** argv) {
       } else if (option == "--schedule") {
         if (value != "poisson" && value != "constant") Usage("there is no schedule '" + value + "'");
         options.is_poisson = value == "poisson";
+      } else if (option == "--methods") {
+        options.methods = std::stoi(value);
+      } else if (option == "--server") {
+        options.server = std::stoi(value);
+      } else if (option == "--windows") {
+        options.windows = std::stoi(value);
       } else {
         Usage("there is no option '" + option + "'");
       }
@@ -89,6 +99,8 @@ Options ParseOptions(int argc, char** argv) {
   if (options.kind != Kind::kUnary) options.messages = messages;
   if (options.port.empty()) Usage("--target is missing");
   if (options.connections < 1 || options.streams < 1 || options.messages < 1) Usage("a count must be at least 1");
+  if (options.methods < 1 || options.windows < 1 || options.server < 0) Usage("a count must be at least 1");
+  if (options.methods > 1 && options.kind != Kind::kUnary) Usage("only unary methods can be many");
   if (options.payload < Message::kNumberBytes || options.payload > Message::kLongestPayload) {
     Usage("--payload is out of range");
   }

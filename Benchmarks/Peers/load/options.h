@@ -21,6 +21,10 @@ struct Options {
   double rate = 0;
   // Whether calls of the open loop come at random (a Poisson process) or evenly.
   bool is_poisson = true;
+  // Unary methods that take turns: bench.Echo/Unary, then bench.Many/Unary1 and so on.
+  int methods = 1;
+  // The process whose processor time is told for each of so many windows of the measured time; 0 for none.
+  int server = 0, windows = 1;
 };
 
 // Prints what is wrong and ends the process if it cannot be done.

@@ -32,8 +32,14 @@ Workload::Workload(const Options& options)
       message_(options.payload),
       authority_(options.host + ":" + options.port),
       count_(std::to_string(options.messages)) {
-  headers_ = {Field(":method", "POST"),    Field(":scheme", "http"),
-              Field(":path", Path(kind_)), Field(":authority", authority_.c_str()),
-              Field("te", "trailers"),     Field("content-type", "application/grpc")};
-  if (kind_ == Kind::kServerStream) headers_.push_back(Field("x-bench-messages", count_.c_str()));
+  paths_.push_back(Path(kind_));
+  for (int number = 1; number < options.methods; ++number) {
+    paths_.push_back("/bench.Many/Unary" + std::to_string(number));
+  }
+  for (const std::string& path : paths_) {
+    headers_.push_back({Field(":method", "POST"), Field(":scheme", "http"), Field(":path", path.c_str()),
+                        Field(":authority", authority_.c_str()), Field("te", "trailers"),
+                        Field("content-type", "application/grpc")});
+    if (kind_ == Kind::kServerStream) headers_.back().push_back(Field("x-bench-messages", count_.c_str()));
+  }
 }

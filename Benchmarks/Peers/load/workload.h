@@ -16,7 +16,9 @@ class Workload {
 
   Kind kind() const { return kind_; }
   const Message& message() const { return message_; }
-  const std::vector<nghttp2_nv>& headers() const { return headers_; }
+
+  // Of the call whose first request has this number: calls take the methods in turn.
+  const std::vector<nghttp2_nv>& headers(uint64_t first) const { return headers_[first % headers_.size()]; }
 
   uint32_t requests() const { return IsOneRequest() ? 1 : messages_; }
   uint32_t responses() const { return IsOneResponse() ? 1 : messages_; }
@@ -43,5 +45,7 @@ class Workload {
   uint32_t messages_;
   Message message_;
   std::string authority_, count_;
-  std::vector<nghttp2_nv> headers_;
+  // By method.
+  std::vector<std::string> paths_;
+  std::vector<std::vector<nghttp2_nv>> headers_;
 };

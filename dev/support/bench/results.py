@@ -9,18 +9,26 @@ from bench.stacks import CPP, OURS
 
 @dataclass(frozen=True)
 class Target:
-    """What the ratio of ours to a rival's has to be."""
+    """What the ratio of ours to a rival's has to be, or, of another unit, a figure of ours alone."""
 
+    # Of whom, or of what, the ratio is one.
     rival: str
     bound: float
-    # Whether the ratio may be at most the bound, as for times, rather than at least.
+    # Whether it may be at most the bound, as for times, rather than at least.
     is_upper: bool = False
+    unit: str = "x"
 
-    def is_met(self, ratio: float) -> bool:
-        return ratio <= self.bound if self.is_upper else ratio >= self.bound
+    def verdict(self, value: float) -> str:
+        is_met = value <= self.bound if self.is_upper else value >= self.bound
+        return "met" if is_met else "missed"
 
     def __str__(self) -> str:
-        return f"at {'most' if self.is_upper else 'least'} {self.bound:g} x"
+        return f"at {'most' if self.is_upper else 'least'} {self.bound:,} {self.unit}"
+
+
+def at_most(bound: float, unit: str) -> Target:
+    """Of a figure of ours alone."""
+    return Target("", bound, is_upper=True, unit=unit)
 
 
 @dataclass(frozen=True)
@@ -31,8 +39,9 @@ class Row:
     title: str
     unit: str
     targets: tuple[Target, ...] = ()
-    # Whose ratio to the rivals is told.
+    # Whose ratio to the rivals is told, and to which rival if there is no target.
     subject: str = OURS
+    rival: str = CPP
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,7 @@ class Ratio:
 
     @property
     def verdict(self) -> str | None:
-        return None if self.target is None else "met" if self.target.is_met(self.median) else "missed"
+        return None if self.target is None else self.target.verdict(self.median)
 
     @property
     def fields(self) -> dict:
@@ -67,10 +76,10 @@ class Result:
 
     @property
     def ratios(self) -> Sequence[Ratio]:
-        """One for each target; without any, that to gRPC C++."""
+        """One for each target; without any, that to the row's rival."""
         targets: dict[str, Target | None] = {target.rival: target for target in self.row.targets}
         found = []
-        for rival, target in (targets or {CPP: None}).items():
+        for rival, target in (targets or {self.row.rival: None}).items():
             rounds = [
                 ours / theirs for ours, theirs in zip(self.values[self.row.subject], self.values[rival], strict=True)
             ]
@@ -82,3 +91,24 @@ class Result:
         first, *others = [ratio.fields for ratio in self.ratios]
         row = {"id": self.row.id, "title": self.row.title, "unit": self.row.unit, "subject": self.row.subject}
         return {**row, "values": self.values, **first, "others": others}
+
+
+@dataclass(frozen=True)
+class Count:
+    """A row that no rival has a value for, with the value of each round."""
+
+    row: Row
+    values: list[float]
+
+    @property
+    def target(self) -> Target | None:
+        return next(iter(self.row.targets), None)
+
+    @property
+    def verdict(self) -> str | None:
+        return None if self.target is None else self.target.verdict(statistics.median(self.values))
+
+    @property
+    def fields(self) -> dict:
+        row = {"id": self.row.id, "title": self.row.title, "unit": self.row.unit, "values": {OURS: self.values}}
+        return row | {"target": None if self.target is None else str(self.target), "verdict": self.verdict}

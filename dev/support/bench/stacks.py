@@ -17,6 +17,9 @@ OURS, CPP, SWIFT, GO, CEILING = "Bulwark", "gRPC C++", "grpc-swift-2", "grpc-go"
 POLICIES = "Bulwark with policies"
 
 SERVER_CORE, LOAD_CORE = 0, 1
+# Of a server with two cores, whose second one is the load's, too: a load that leaves most of its core is all that can be
+# measured so on a machine with no third.
+TWO_CORES = f"{SERVER_CORE},{LOAD_CORE}"
 # What every server is told; nghttpd has no need of it, since it takes no bodies here.
 SERVER_SETTINGS = {"stream window bytes": 1 << 20, "connection window bytes": 4 << 20, "streams per connection": 256}
 
@@ -26,6 +29,9 @@ class Stack:
     name: str
     server: list[str]
     client: list[str] = field(default_factory=list)
+    # What tells the server that it has one core or two, if it has to be told.
+    one_core: list[str] = field(default_factory=list)
+    two_cores: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -34,7 +40,7 @@ class Certificate:
     key: pathlib.Path
 
 
-def pinned(core: int, command: Sequence[str]) -> list[str]:
+def pinned(core: int | str, command: Sequence[str]) -> list[str]:
     return ["taskset", "-c", str(core), *command]
 
 
@@ -56,15 +62,16 @@ def timed_output(command: Sequence[str], environment: dict[str, str] | None = No
 
 
 @contextlib.contextmanager
-def serving(stack: Stack, certificate: Certificate | None = None) -> Iterator[int]:
-    """The port of the stack's server, which runs on core 0 and speaks TLS if there is a certificate."""
+def serving(stack: Stack, certificate: Certificate | None = None, has_two_cores: bool = False) -> Iterator[int]:
+    """The port of the stack's server, which runs on core 0 or on two, and speaks TLS if there is a certificate."""
     if stack.name == CEILING:
         with _serving_files(stack) as port:
             yield port
         return
     tls = ["--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)] if certificate else []
+    cores, choice = (TWO_CORES, stack.two_cores) if has_two_cores else (SERVER_CORE, stack.one_core)
     process = subprocess.Popen(
-        pinned(SERVER_CORE, [*stack.server, "--listen", "127.0.0.1:0", *tls]),
+        pinned(cores, [*stack.server, *choice, "--listen", "127.0.0.1:0", *tls]),
         stdout=subprocess.PIPE,
         text=True,
         stdin=subprocess.DEVNULL,
