@@ -105,20 +105,83 @@ struct PlainListTests {
     try expectAlike(bytes, Repeateds.self)
   }
 
-  @Test("with numbers beside it, packed or not")
-  func numbers() throws {
-    let bytes =
-      Wire.text(14, "a") + Wire.delimited(3, [1, 2, 3]) + Wire.text(14, "b") + Wire.number(3, 4)
-      + Wire.delimited(17, Wire.number(3, 5))
-    let message = try Repeateds(serializedBytes: bytes)
-    #expect(message.strings == ["a", "b"])
-    #expect(message.int32s == [1, 2, 3, 4])
-    #expect(message.messages.map(\.int32Value) == [5])
+  @Test(
+    "beside lists of numbers of every type, packed and not",
+    arguments: [0, 1, 2, 3, 4, 5, 7, 8, 16, 17, 300, 5000]
+  )
+  func numbers(count: Int) throws {
+    let message = Repeateds.with {
+      $0.doubles = (0..<count).map { Double($0) / 3 }
+      $0.floats = (0..<count).map { Float($0) / 3 }
+      $0.int32s = (0..<count).map { Int32($0) - 3 }
+      $0.int64s = (0..<count).map { Int64($0) << 40 - 3 }
+      $0.uint32s = (0..<count).map { UInt32($0) << 18 }
+      $0.uint64s = (0..<count).map { UInt64.max - UInt64($0) }
+      $0.sint32s = (0..<count).map { $0 % 2 == 0 ? Int32($0) : .min }
+      $0.sint64s = (0..<count).map { $0 % 2 == 0 ? -Int64($0) : .max }
+      $0.fixed32s = (0..<count).map { UInt32($0) << 18 }
+      $0.fixed64s = (0..<count).map { UInt64($0) << 50 }
+      $0.sfixed32s = (0..<count).map { -Int32($0) }
+      $0.sfixed64s = (0..<count).map { -Int64($0) }
+      $0.bools = (0..<count).map { $0 % 3 == 0 }
+      $0.colors = (0..<count).map { [.red, .negative, .unspecified][$0 % 3] }
+      $0.strings = ["behind numbers"]
+    }
+    let bytes = try message.serializedBytes()
+    #expect(try Repeateds(serializedBytes: bytes) == message)
     try expectAlike(bytes, Repeateds.self)
+    let unpacked = Unpackeds.with {
+      $0.doubles = message.doubles
+      $0.int32s = message.int32s
+      $0.sint64s = message.sint64s
+      $0.fixed32s = message.fixed32s
+      $0.bools = message.bools
+      $0.colors = message.colors
+    }
+    let fields = try unpacked.serializedBytes()
+    #expect(try Unpackeds(serializedBytes: fields) == unpacked)
+    try expectAlike(fields, Unpackeds.self)
+    // Each of the two takes the other's form.
+    #expect(try Unpackeds(serializedBytes: bytes).int32s == message.int32s)
+    #expect(try Repeateds(serializedBytes: fields).int32s == message.int32s)
+    try expectAlike(fields, Repeateds.self)
+  }
+
+  @Test("and numbers that are longer than they need be, and booleans that are not one byte")
+  func longNumbers() throws {
+    let long: [UInt8] = [0x81, 0x80, 0x80, 0x00] + [UInt8](repeating: 0xff, count: 9) + [0x7f] + [0x05]
+    for field in [3, 4, 5, 6, 7, 8, 16] as [UInt64] {
+      try expectAlike(Wire.delimited(field, long), Repeateds.self)
+    }
+    #expect(try Repeateds(serializedBytes: Wire.delimited(4, long)).int64s == [1, -1, 5])
+    #expect(
+      try Repeateds(serializedBytes: Wire.delimited(13, long + [0x80, 0x00])).bools == [
+        true, true, true, false,
+      ]
+    )
+    let bools = Wire.tag(13, 0) + [0x80, 0x00] + Wire.tag(13, 0) + [0x82, 0x00] + Wire.number(13, 1)
+    #expect(try Repeateds(serializedBytes: bools).bools == [false, true, true])
+    try expectAlike(bools, Repeateds.self)
+  }
+
+  @Test("of numbers in several parts, of which some are packed", arguments: [1, 3, 1000])
+  func numbersInParts(count: Int) throws {
+    let part =
+      Wire.delimited(3, [1, 2, 3]) + Wire.delimited(3, []) + Wire.text(14, "between") + Wire.number(3, 4)
+      + Wire.number(3, 5) + Wire.tag(9, 5) + [1, 0, 0, 0] + Wire.delimited(17, Wire.number(3, 6))
+    let message = try Repeateds(serializedBytes: Wire.repeated(part, count: count))
+    #expect(message.int32s == (0..<count).flatMap { _ in [1, 2, 3, 4, 5] as [Int32] })
+    #expect(message.fixed32s == [UInt32](repeating: 1, count: count))
+    #expect(message.strings == [String](repeating: "between", count: count))
+    #expect(message.messages.map(\.int32Value) == [Int32](repeating: 6, count: count))
+    try expectAlike(Wire.repeated(part, count: count), Repeateds.self)
+    let leaf = Wire.delimited(3, [1, 2])
     try expectAlike(
-      Wire.delimited(3, Wire.delimited(3, [1, 2])) + Wire.delimited(1, Wire.number(1, 1)),
+      Wire.repeated(Wire.delimited(3, leaf), count: count) + Wire.delimited(1, leaf),
       Holder.self
     )
+    try expectAlike(Wire.delimited(3, []) + leaf, Leaf.self)
+    try expectAlike(leaf + leaf, Leaf.self)
   }
 
   @Test("with an irregular message among its elements")
