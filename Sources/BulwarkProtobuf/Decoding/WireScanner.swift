@@ -61,13 +61,12 @@ struct WireScanner {
     self.memory &+= message.pointee.memory
     while !cursor.isAtEnd {
       let start = cursor
-      if let target, let rule = ScanTable.rule(forTag: cursor.nextByte, in: message), !rule.pointee.isRepeated
-      {
-        // Nearly every field of a message that is laid out.
+      if let rule = ScanTable.rule(forTag: cursor.nextByte, in: message), !rule.pointee.isRepeated {
+        // Nearly every field of nearly every message.
         cursor.skipByte()
         let nested: WireCursor?
         do throws(WireFault) {
-          nested = try self.store(&cursor, rule, in: target)
+          nested = try self.scanSingular(&cursor, rule, target)
         } catch {
           throw Self.error(error, at: start, in: message)
         }
@@ -108,11 +107,7 @@ struct WireScanner {
       }
       rule = known
       if !rule.pointee.isRepeated {
-        if let target {
-          nested = try self.store(&cursor, rule, in: target)
-        } else {
-          nested = try self.scanSingular(&cursor, rule)
-        }
+        nested = try self.scanSingular(&cursor, rule, target)
       } else {
         switch rule.pointee.storage {
         case .bytes, .string:
@@ -169,6 +164,19 @@ struct WireScanner {
 // MARK: - Singular fields
 
 extension WireScanner {
+  /// Scans the payload of a singular field, and stores its value if its message is laid out.
+  ///
+  /// - Returns: the payload if it is a message, which is left to the caller.
+  @inline(__always)
+  private mutating func scanSingular(
+    _ cursor: inout WireCursor,
+    _ rule: UnsafePointer<FieldRule>,
+    _ target: UnsafeMutableRawPointer?
+  ) throws(WireFault) -> WireCursor? {
+    guard let target else { return try self.skip(&cursor, rule) }
+    return try self.store(&cursor, rule, in: target)
+  }
+
   /// Scans the payload of a singular field, and stores its value in the message.
   ///
   /// - Returns: the payload if it is a message, which is left to the caller.
@@ -221,7 +229,8 @@ extension WireScanner {
   /// Scans the payload of a singular field in a message that is not laid out.
   ///
   /// - Returns: the payload if it is a message, which is left to the caller.
-  private mutating func scanSingular(
+  @inline(__always)
+  private mutating func skip(
     _ cursor: inout WireCursor,
     _ rule: UnsafePointer<FieldRule>
   ) throws(WireFault) -> WireCursor? {
