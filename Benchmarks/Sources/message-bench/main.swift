@@ -1,5 +1,8 @@
 // Decodes and encodes the same messages with Bulwark and with SwiftProtobuf, side by side in one process.
 //   message-bench [--rounds N] [--seconds S] [--json] [--samples DIR]
+//   message-bench --only NAME --count N [--theirs]
+// With --only the one measurement that is named is done N times and nothing is printed: something to count the
+// instructions of, or to profile.
 // With --samples the bytes of the messages are written to files in that folder, for decoders in other languages.
 import BulwarkMessages
 import BulwarkProtobuf
@@ -60,6 +63,15 @@ let measurements = [
     swiftProtobuf: { keep(try theirBlock.serializedBytes() as [UInt8]) }
   ),
 ]
+
+if let index = arguments.firstIndex(of: "--only") {
+  guard let measurement = measurements.first(where: { $0.name == arguments[index + 1] }) else {
+    fatalError("--only takes \(measurements.map(\.name))")
+  }
+  let body = arguments.contains("--theirs") ? measurement.swiftProtobuf : measurement.bulwark
+  for _ in 0..<Int(option("--count", 1000)) { try body() }
+  exit(0)
+}
 
 let results = try measurements.map { try $0.run(rounds: rounds, secondsPerRound: seconds) }
 if arguments.contains("--json") {

@@ -46,14 +46,47 @@ struct MessageDecoder {
       throw ProtobufDecodingError(.tooLarge, message: self.layout.name)
     }
     let memoryLimit = self.limits.memory(forWireBytes: bytes.count)
-    let scanner = try self.scan(bytes, expectsEnvelopes: false, memoryLimit)
+    var scanner = WireScanner(
+      maximumDepth: self.limits.boundedDepth,
+      expectsEnvelopes: false,
+      layout: PlainLayout(block)
+    )
+    let message = try scanner.scan(bytes, as: self.layout.scanTable)
+    guard scanner.memory <= memoryLimit else { throw self.memoryLimitExceeded }
     if scanner.isIrregular {
       return try self.unpackIrregular(bytes, into: block, memoryLimit)
     }
-    if scanner.isPlain, let message = PlainUnpacker.unpack(bytes, as: self.layout.scanTable, into: block) {
-      return UnpackedMessage(ownBlock: nil, message: message)
+    if scanner.isPlain {
+      if scanner.layout.isWhole, let message {
+        return UnpackedMessage(ownBlock: nil, message: message)
+      }
+      if let unpacked = self.layOut(bytes, memory: scanner.layout.needed) { return unpacked }
     }
     return try self.unpack(bytes, into: block, memory: scanner.memory)
+  }
+
+  /// Lays out a message that was scanned and found plain and regular, in a block of the size that the scan found.
+  ///
+  /// - Returns: nil if a list turns out to be scattered, which is not seen while nothing is laid out.
+  @inline(never)
+  private func layOut(_ bytes: UnsafeBufferPointer<UInt8>, memory: Int) -> UnpackedMessage? {
+    let block = UnsafeMutableRawBufferPointer.allocate(byteCount: memory, alignment: UnpackedMemory.alignment)
+    var scanner = WireScanner(
+      maximumDepth: self.limits.boundedDepth,
+      expectsEnvelopes: false,
+      layout: PlainLayout(block)
+    )
+    guard let message = try? scanner.scan(bytes, as: self.layout.scanTable), scanner.isPlain,
+      scanner.layout.isWhole
+    else {
+      block.deallocate()
+      return nil
+    }
+    return UnpackedMessage(ownBlock: block, message: message)
+  }
+
+  private var memoryLimitExceeded: ProtobufDecodingError {
+    ProtobufDecodingError(.memoryLimitExceeded, message: self.layout.name)
   }
 
   @inline(never)
@@ -69,23 +102,16 @@ struct MessageDecoder {
       throw ProtobufDecodingError(.malformed, message: self.layout.name)
     }
     return try normalized.withUnsafeBufferPointer { (bytes) throws(ProtobufDecodingError) in
-      let scanner = try self.scan(bytes, expectsEnvelopes: true, memoryLimit)
       // By libprotobuf-c, whose result does not refer to the bytes: these here are gone before it is read.
+      var scanner = WireScanner(
+        maximumDepth: self.limits.boundedDepth,
+        expectsEnvelopes: true,
+        layout: PlainLayout()
+      )
+      _ = try scanner.scan(bytes, as: self.layout.scanTable)
+      guard scanner.memory <= memoryLimit else { throw self.memoryLimitExceeded }
       return try self.unpack(bytes, into: block, memory: scanner.memory)
     }
-  }
-
-  private func scan(
-    _ bytes: UnsafeBufferPointer<UInt8>,
-    expectsEnvelopes: Bool,
-    _ memoryLimit: Int
-  ) throws(ProtobufDecodingError) -> WireScanner {
-    var scanner = WireScanner(maximumDepth: self.limits.boundedDepth, expectsEnvelopes: expectsEnvelopes)
-    try scanner.scan(bytes, as: self.layout.scanTable)
-    guard scanner.memory <= memoryLimit else {
-      throw ProtobufDecodingError(.memoryLimitExceeded, message: self.layout.name)
-    }
-    return scanner
   }
 
   /// Has libprotobuf-c unpack a scanned message into the block, or into one of the size that the scan found.
@@ -118,7 +144,7 @@ struct MessageDecoder {
     guard let unpacked else {
       ownBlock?.deallocate()
       // The scan has ruled out everything else that libprotobuf-c refuses.
-      throw ProtobufDecodingError(.memoryLimitExceeded, message: self.layout.name)
+      throw self.memoryLimitExceeded
     }
     return UnpackedMessage(ownBlock: ownBlock, message: UnsafeRawPointer(unpacked))
   }

@@ -52,10 +52,7 @@ struct WireCursor {
   /// Reads a tag: at most 5 bytes, at most 32 bits, a field number that is not zero, a wire type that exists.
   @inline(__always)
   mutating func readTag() throws(WireFault) -> WireTag {
-    guard self.at < self.end else { throw .truncated }
-    var raw = UInt64(self.at.pointee)
-    self.at += 1
-    if raw >= 0x80 { raw = try self.readRest(of: raw, maximumBytes: 5) }
+    let raw = try self.readVarint(maximumBytes: 5)
     guard raw <= UInt64(UInt32.max), raw >= 8, let type = WireType(rawValue: UInt8(raw & 7)) else {
       throw .malformed
     }
@@ -73,16 +70,44 @@ struct WireCursor {
   /// Reads a length and returns what it delimits: at most 5 bytes of length, at most 2 GiB.
   @inline(__always)
   mutating func readDelimited() throws(WireFault) -> WireCursor {
-    guard self.at < self.end else { throw .truncated }
-    var length = UInt64(self.at.pointee)
-    self.at += 1
-    if length >= 0x80 { length = try self.readRest(of: length, maximumBytes: 5) }
+    let length = try self.readVarint(maximumBytes: 5)
     guard length <= UInt64(Int32.max) else { throw .malformed }
     guard Int(length) <= self.remaining else { throw .truncated }
     let start = self.at
     self.at += Int(length)
     return WireCursor(at: start, end: self.at)
   }
+
+  /// Goes on behind a tag if it comes next, byte by byte the same.
+  @inline(__always)
+  mutating func skip(_ tag: WireCursor) -> Bool {
+    let length = tag.remaining
+    guard length <= self.remaining, self.at.pointee == tag.at.pointee else { return false }
+    if length > 1 {
+      for index in 1..<length where self.at[index] != tag.at[index] { return false }
+    }
+    self.at += length
+    return true
+  }
+
+  /// How many length-delimited fields come next that have the tag, of which the first was read; those up to a fault.
+  func elementCount(_ tag: WireCursor) -> Int {
+    var ahead = self
+    var count = 0
+    repeat {
+      guard (try? ahead.readDelimited()) != nil else { break }
+      count &+= 1
+    } while ahead.skip(tag)
+    return count
+  }
+
+  /// What was read between this cursor and a later one.
+  @inline(__always)
+  func up(to later: WireCursor) -> WireCursor { WireCursor(at: self.at, end: later.at) }
+
+  /// What remains, where it is.
+  @inline(__always)
+  var data: BinaryData { BinaryData(count: self.remaining, start: self.at) }
 
   /// Whether what remains is UTF-8 without overlong forms and surrogates.
   var isUTF8: Bool {
@@ -93,13 +118,29 @@ struct WireCursor {
   /// Reads a varint of at most 10 bytes, of which the lower 64 bits count.
   @inline(__always)
   mutating func readVarint() throws(WireFault) -> UInt64 {
+    try self.readVarint(maximumBytes: 10)
+  }
+
+  @inline(__always)
+  private mutating func readVarint(maximumBytes: Int) throws(WireFault) -> UInt64 {
     guard self.at < self.end else { throw .truncated }
-    let value = UInt64(self.at.pointee)
-    self.at += 1
-    return value < 0x80 ? value : try self.readRest(of: value, maximumBytes: 10)
+    let first = UInt64(self.at.pointee)
+    if first < 0x80 {
+      self.at += 1
+      return first
+    }
+    if self.remaining > 1, self.at[1] < 0x80 {
+      let value = first & 0x7f | UInt64(self.at[1]) &<< 7
+      self.at += 2
+      return value
+    }
+    let (value, end) = try Self.readLongVarint(from: self.at, to: self.end, maximumBytes: maximumBytes)
+    self.at = end
+    return value
   }
 
   /// Reads a varint as a boolean: whether any of its bits is set, those above the 64th included.
+  @inline(__always)
   mutating func readBoolean() throws(WireFault) -> Bool {
     let start = self.at
     try self.skipVarint()
@@ -122,7 +163,7 @@ struct WireCursor {
     if self.at < self.end, self.at.pointee < 0x80 {
       self.at += 1
     } else {
-      try self.skipLongVarint()
+      self.at = try Self.endOfLongVarint(from: self.at, to: self.end)
     }
   }
 
@@ -158,25 +199,30 @@ struct WireCursor {
   }
 
   @inline(never)
-  private mutating func skipLongVarint() throws(WireFault) {
-    let limit = min(10, self.remaining)
-    for length in 0..<limit where self.at[length] < 0x80 {
-      self.at += length + 1
-      return
-    }
+  private static func endOfLongVarint(
+    from start: UnsafePointer<UInt8>,
+    to end: UnsafePointer<UInt8>
+  ) throws(WireFault) -> UnsafePointer<UInt8> {
+    let limit = min(10, end - start)
+    for length in 0..<limit where start[length] < 0x80 { return start + length + 1 }
     throw limit == 10 ? .malformed : .truncated
   }
 
-  /// Reads on in a varint of which the first byte was read.
+  /// Reads a varint, and says where it ends. Static, so that a cursor that is read from can stay in registers.
   @inline(never)
-  private mutating func readRest(of first: UInt64, maximumBytes: Int) throws(WireFault) -> UInt64 {
-    var value = first & 0x7f
-    for index in 1..<maximumBytes {
-      guard self.at < self.end else { throw .truncated }
-      let byte = UInt64(self.at.pointee)
-      self.at += 1
+  private static func readLongVarint(
+    from start: UnsafePointer<UInt8>,
+    to end: UnsafePointer<UInt8>,
+    maximumBytes: Int
+  ) throws(WireFault) -> (value: UInt64, end: UnsafePointer<UInt8>) {
+    var at = start
+    var value: UInt64 = 0
+    for index in 0..<maximumBytes {
+      guard at < end else { throw .truncated }
+      let byte = UInt64(at.pointee)
+      at += 1
       value |= (byte & 0x7f) &<< UInt64(index &* 7)
-      if byte < 0x80 { return value }
+      if byte < 0x80 { return (value, at) }
     }
     throw .malformed
   }

@@ -11,9 +11,13 @@ struct EncodingArena {
   @usableFromInline
   var blocks: [UnsafeMutableRawPointer] = []
 
-  /// The most bytes that what was written so far takes when it is packed.
+  /// The bytes of the strings and bytes that were written so far.
   @usableFromInline
-  var packedLimit = 0
+  var payload = 0
+
+  /// The most bytes that everything else that was written so far takes when it is packed.
+  @usableFromInline
+  var overhead = 0
 
   /// How many messages enclose the one that is being written.
   @usableFromInline

@@ -77,13 +77,16 @@ struct MessageEncoder {
 
   /// The most bytes that packing a message writes.
   ///
-  /// For a small one what was added up while it was written is close enough: the exact size costs libprotobuf-c
-  /// nearly as much as packing.
+  /// What was added up while it was written is close enough for a small message, and for one that is mostly strings and
+  /// bytes: the exact size costs libprotobuf-c nearly as much as packing.
   private func packedLimit(
     of message: UnsafePointer<ProtobufCMessage>,
     _ arena: EncodingArena
   ) throws(ProtobufEncodingError) -> Int {
-    if arena.packedLimit <= Self.stackBlock { return arena.packedLimit }
+    let limit = arena.payload &+ arena.overhead
+    if limit <= Self.stackBlock || (arena.overhead <= arena.payload / 8 && limit <= Int32.max) {
+      return limit
+    }
     let byteCount = protobuf_c_message_get_packed_size(message)
     guard byteCount <= Int32.max else {
       throw ProtobufEncodingError(reason: .tooLarge, message: self.layout.name.description)

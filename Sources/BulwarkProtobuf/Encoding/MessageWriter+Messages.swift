@@ -78,7 +78,8 @@ extension MessageWriter {
   /// Passes all unknown fields as one: the tag of the first is told apart, what follows it is its payload.
   @usableFromInline
   func copyUnknownFields(_ fields: UnknownFields) {
-    let bytes = self.reference(to: fields.bytes)
+    let bytes = Self.reference(to: fields.bytes)
+    self.arena.pointee.payload &+= bytes.count
     guard let start = bytes.start else { return }
     var cursor = WireCursor(at: start, end: start + bytes.count)
     guard let tag = try? cursor.readTag() else { return }

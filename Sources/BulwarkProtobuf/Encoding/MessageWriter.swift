@@ -14,7 +14,7 @@ public struct MessageWriter {
   @inlinable
   init(_ layout: MessageLayout, _ arena: UnsafeMutablePointer<EncodingArena>) {
     self.arena = arena
-    arena.pointee.packedLimit &+= layout.packedLimit
+    arena.pointee.overhead &+= layout.packedLimit
     self.base = arena.pointee.allocate(layout.byteCount)
     self.base.initializeMemory(as: UInt8.self, repeating: 0, count: layout.byteCount)
     self.store(layout.descriptor, at: 0)
@@ -29,7 +29,7 @@ public struct MessageWriter {
   @inlinable
   func elements<Element>(_ type: Element.Type, count: Int, at offset: Int) -> UnsafeMutablePointer<Element> {
     // A tag and a varint for each, if the field is not packed.
-    self.arena.pointee.packedLimit &+= count &* 15
+    self.arena.pointee.overhead &+= count &* 15
     let elements = self.arena.pointee.allocate(count &* MemoryLayout<Element>.stride)
       .bindMemory(to: type, capacity: count)
     self.store(count, at: offset)
@@ -85,7 +85,9 @@ public struct MessageWriter {
   /// A singular field.
   @inlinable
   public func bytes(_ value: [UInt8], at offset: Int) {
-    self.store(self.reference(to: value), at: offset)
+    let value = Self.reference(to: value)
+    self.arena.pointee.payload &+= value.count
+    self.store(value, at: offset)
   }
 
   /// A field that is written whatever its value is.
@@ -106,11 +108,15 @@ public struct MessageWriter {
   public func bytesList(_ values: [[UInt8]], at offset: Int) {
     guard !values.isEmpty else { return }
     let elements = self.elements(BinaryData.self, count: values.count, at: offset)
+    var payload = 0
     values.withUnsafeBufferPointer { values in
       for index in values.indices {
-        (elements + index).initialize(to: self.reference(to: values[index]))
+        let value = Self.reference(to: values[index])
+        payload &+= value.count
+        (elements + index).initialize(to: value)
       }
     }
+    self.arena.pointee.payload &+= payload
   }
 
   /// A singular field.
@@ -148,9 +154,8 @@ public struct MessageWriter {
   /// bytes keeps them in one object on the heap, which does not move and does not change while a reference to it is
   /// held, and the message that is being written holds one. It is borrowed until packing is over.
   @inlinable
-  func reference(to value: [UInt8]) -> BinaryData {
-    self.arena.pointee.packedLimit &+= value.count
-    return value.withUnsafeBufferPointer { BinaryData(count: $0.count, start: $0.baseAddress) }
+  static func reference(to value: [UInt8]) -> BinaryData {
+    value.withUnsafeBufferPointer { BinaryData(count: $0.count, start: $0.baseAddress) }
   }
 
   @inlinable
@@ -162,7 +167,7 @@ public struct MessageWriter {
   @inlinable
   func copy(_ bytes: UnsafeBufferPointer<UInt8>) -> BinaryData {
     guard let source = bytes.baseAddress, !bytes.isEmpty else { return BinaryData(count: 0, start: nil) }
-    self.arena.pointee.packedLimit &+= bytes.count
+    self.arena.pointee.payload &+= bytes.count
     let start = self.arena.pointee.allocate(bytes.count).bindMemory(to: UInt8.self, capacity: bytes.count)
     start.initialize(from: source, count: bytes.count)
     return BinaryData(count: bytes.count, start: start)

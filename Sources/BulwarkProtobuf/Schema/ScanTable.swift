@@ -78,7 +78,7 @@ struct FieldRule {
 
   /// What a value is in the memory of a message.
   enum Storage {
-    case varint32, zigzag32, varint64, zigzag64, boolean, fixed32, fixed64, bytes, message
+    case varint32, zigzag32, varint64, zigzag64, boolean, fixed32, fixed64, bytes, string, message
   }
 
   let number: UInt32
@@ -99,6 +99,11 @@ struct FieldRule {
   let singularBit: UInt64
 
   let presence: FieldSchema.Presence
+
+  /// Where it is stored that a value is there, and what: a flag, or the case number of a oneof. Zero, the place of
+  /// the descriptor, if nothing is.
+  let presencePlace: Int
+  let presenceValue: UInt32
 
   let storage: Storage
 
@@ -133,6 +138,11 @@ extension FieldRule {
     self.isRepeated = field.presence.isRepeated
     self.elementMemory = self.isRepeated ? elementSize : 0
     self.presence = field.presence
+    switch field.presence {
+    case .explicit(let flag): (self.presencePlace, self.presenceValue) = (flag, 1)
+    case .oneof(let place): (self.presencePlace, self.presenceValue) = (place, field.number)
+    case .implicit, .repeated, .packed: (self.presencePlace, self.presenceValue) = (0, 0)
+    }
     self.storage = field.kind.storage
     self.offset = field.offset
     switch field.kind {
@@ -179,7 +189,8 @@ extension FieldSchema.Kind {
     case .bool: .boolean
     case .sfixed32, .fixed32, .float: .fixed32
     case .sfixed64, .fixed64, .double: .fixed64
-    case .string, .bytes: .bytes
+    case .string: .string
+    case .bytes: .bytes
     case .message, .imported: .message
     }
   }
