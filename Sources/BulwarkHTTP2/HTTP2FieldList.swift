@@ -54,9 +54,8 @@ public struct HTTP2FieldList: Hashable, Sendable {
 
   /// The bytes of all fields, and where each stands in them: the list as its receiver would find it.
   package var received: (fields: [HTTP2Field], bytes: [UInt8]) {
-    let fields = self.entries.map { entry in
-      let value = entry.start + entry.nameCount
-      return HTTP2Field(name: entry.start..<value, value: value..<value + entry.valueCount)
+    let fields = self.entries.map {
+      HTTP2Field(start: $0.start, nameCount: $0.nameCount, valueCount: $0.valueCount)
     }
     return (fields, self.bytes)
   }
