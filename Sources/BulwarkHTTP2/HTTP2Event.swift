@@ -6,8 +6,8 @@
 public enum HTTP2Event: Hashable, Sendable {
   /// The peer's SETTINGS arrived, the first or later ones. They are in force already.
   case settings
-  /// A header block is complete. `fields` are indices for ``HTTP2Session/field(_:)``, valid until the next
-  /// `receive`.
+  /// A header block is complete. `fields` are indices for ``HTTP2Session/field(_:)``, valid until the last
+  /// event has been taken.
   case headers(stream: HTTP2StreamID, fields: Range<Int>, kind: HTTP2HeadersKind, endStream: Bool)
   /// Payload of DATA frames, without padding. `range` is in indices of the `ByteBuffer` that was handed to the
   /// last `receive`. Every byte must be given back with ``HTTP2Session/consume(_:_:)`` once it has been used.

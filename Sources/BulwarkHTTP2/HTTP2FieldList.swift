@@ -74,10 +74,9 @@ public struct HTTP2FieldList: Hashable, Sendable {
       var start = 0
       return (0..<self.count).map { _ in
         let prefix = Prefix.read(bytes, at: start)
-        let name = start + Prefix.byteCount
-        let value = name + prefix.nameCount
-        start = name + prefix.byteCount
-        return HTTP2Field(name: name..<value, value: value..<start)
+        let field = start + Prefix.byteCount
+        start = field + prefix.byteCount
+        return HTTP2Field(start: field, nameCount: prefix.nameCount, valueCount: prefix.valueCount)
       }
     }
     return (fields, self.bytes)

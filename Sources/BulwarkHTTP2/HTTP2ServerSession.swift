@@ -16,7 +16,9 @@ public final class HTTP2ServerSession: HTTP2Session {
     now: Int64
   ) {
     let lease = memory.map(HTTP2Memory.Lease.init)
+    lease?.lendFrameBuffer(true)
     self.init(limits: limits, now: now, allocator: lease?.allocator)
+    lease?.lendFrameBuffer(false)
     self.lease = lease
     self.fields.requiresHTTPS = requiresHTTPS
   }

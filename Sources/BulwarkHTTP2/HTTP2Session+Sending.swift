@@ -123,8 +123,8 @@ extension HTTP2Session {
       var pointer: UnsafePointer<UInt8>?
       let count = nghttp2_session_mem_send(handle, &pointer)
       guard count > 0 else { return count }
-      // The bytes are nghttp2's until the next call; DATA frames are not among them, they are written by
-      // `writeData` while the call runs.
+      // The bytes are nghttp2's until the next call, of this session or another (see `lendFrameBuffer`); DATA frames are
+      // not among them, they are written by `writeData` while the call runs.
       self.outbound.writeBytes(UnsafeRawBufferPointer(start: pointer, count: count))
     }
     return 0

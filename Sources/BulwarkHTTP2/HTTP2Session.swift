@@ -85,16 +85,21 @@ extension HTTP2Session {
   /// The next event, or nil. Events of a header block or of data refer to the last `receive`: drain them before
   /// the next one.
   public final func nextEvent() -> HTTP2Event? {
-    self.events.popFirst()
+    if let event = self.events.popFirst() { return event }
+    self.fields.shrink()
+    return nil
   }
 
-  /// The bytes of all header fields that the events of the last `receive` speak of. Valid until the next one.
+  /// The bytes of all header fields that the events of the last `receive` speak of. Valid until ``nextEvent()`` has
+  /// returned nil.
   public final var fieldBytes: [UInt8] { self.fields.bytes }
 
   /// The places of a field in ``fieldBytes``, for an index out of ``HTTP2Event/headers(stream:fields:kind:endStream:)``;
   /// empty places for an index that is not valid any more.
   public final func field(_ index: Int) -> HTTP2Field {
-    guard self.fields.fields.indices.contains(index) else { return HTTP2Field(name: 0..<0, value: 0..<0) }
+    guard self.fields.fields.indices.contains(index) else {
+      return HTTP2Field(start: 0, nameCount: 0, valueCount: 0)
+    }
     return self.fields.fields[index]
   }
 

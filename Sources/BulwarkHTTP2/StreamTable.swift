@@ -7,7 +7,7 @@
 /// Inlinable, so that the modules above get it for their own types: unspecialised, its look-ups of generic metadata
 /// were 6 % of a unary call.
 public struct StreamTable<Value> {
-  /// Identifiers by slot; 0, which no stream of a call has, marks a free one.
+  /// Identifiers by slot; 0, which no stream of a call has, marks a free one. At least one is free.
   @usableFromInline
   var keys: [HTTP2StreamID]
 
@@ -23,8 +23,8 @@ public struct StreamTable<Value> {
 
   @inlinable
   public init() {
-    self.keys = [HTTP2StreamID](repeating: 0, count: 16)
-    self.slots = [Value?](repeating: nil, count: 16)
+    self.keys = noStreams
+    self.slots = []
   }
 
   @inlinable
@@ -110,8 +110,10 @@ public struct StreamTable<Value> {
   @inlinable
   mutating func grow() {
     let (keys, slots) = (self.keys, self.slots)
-    self.keys = [HTTP2StreamID](repeating: 0, count: 2 * keys.count)
-    self.slots = [Value?](repeating: nil, count: 2 * keys.count)
+    // A connection that makes one call at a time never needs more than the first four.
+    let count = max(2 * keys.count, 4)
+    self.keys = [HTTP2StreamID](repeating: 0, count: count)
+    self.slots = [Value?](repeating: nil, count: count)
     self.entries = 0
     for (id, value) in zip(keys, slots) {
       if let value { self.insert(value, id) }
@@ -137,3 +139,7 @@ public struct StreamTable<Value> {
     self.slots[gap] = nil
   }
 }
+
+/// The one free slot of every empty table: made once, so that a connection pays for a table when it has streams for it.
+@usableFromInline
+let noStreams: [HTTP2StreamID] = [0]

@@ -85,4 +85,45 @@ import Testing
     self.exchange(20, with: server)
     server.close()
   }
+
+  /// Answers of several frames, header blocks among them, of which each session sends one at a time.
+  @Test func sessionsThatSendInTurnDoNotMixTheirFrames() {
+    var limits = HTTP2Limits()
+    limits.maxHeaderListBytes = 1 << 20
+    let texts = ["a", "b", "c"].map { String(repeating: $0, count: 15_000) }
+    let clients = texts.map { _ in HTTP2ClientSession(limits: limits, now: 0) }
+    let servers = texts.map { _ in HTTP2ServerSession(limits: HTTP2Limits(), memory: self.memory, now: 0) }
+    let observers = texts.map { _ in SessionObserver() }
+    for (index, server) in servers.enumerated() {
+      _ = clients[index].sendRequest(Sample.request(), endStream: true)
+      var bytes = ByteBuffer()
+      _ = clients[index].takeOutbound(into: &bytes, limit: .max / 2)
+      server.receive(bytes, now: 0)
+      #expect(server.sendHeaders(1, self.response(texts[index]), endStream: false))
+      #expect(server.sendData(1, prefix: nil, ByteBuffer(string: texts[index])))
+    }
+    var frames = 0
+    for _ in 0..<20 {
+      for (index, server) in servers.enumerated() {
+        var bytes = ByteBuffer()
+        _ = server.takeOutbound(into: &bytes, limit: 1)
+        frames += bytes.readableBytes > 0 ? 1 : 0
+        clients[index].receive(bytes, now: 0)
+        observers[index].drain(clients[index], bytes)
+      }
+    }
+    #expect(frames >= 3 * 6)
+    for (text, observer) in zip(texts, observers) {
+      let wanted = [":status: 200"] + (0..<4).map { "text-\($0): \(text)" }
+      #expect(observer.streams[1]?.blocks.map(\.fields) == [wanted])
+      #expect(observer.streams[1]?.body == Array(text.utf8))
+    }
+  }
+
+  private func response(_ text: String) -> HTTP2FieldList {
+    var response = HTTP2FieldList()
+    response.add(name: ":status", value: "200")
+    for number in 0..<4 { response.add(name: "text-\(number)", value: text, neverIndex: true) }
+    return response
+  }
 }

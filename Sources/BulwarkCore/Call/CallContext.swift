@@ -26,8 +26,9 @@ public final class CallContext: Sendable {
   private let time: TimeSource
   /// The context that the server made, if this one was derived from it: that one holds the outcome.
   let origin: CallContext?
-  private let ownOutcome = Mutex<Outcome?>(nil)
-  /// Whether the outcome says anything: most calls have neither metadata nor an early end, and never take the lock.
+  /// None, or one: most calls have neither metadata nor an early end, and hold no room for them.
+  private let ownOutcome = Mutex<[Outcome]>([])
+  /// Whether there is one: most calls never take the lock.
   private let hasOutcome = Atomic(false)
   /// Of the context that the server made.
   let compression = CallCompression()
@@ -107,29 +108,28 @@ public final class CallContext: Sendable {
   var earlyEnd: RPCError? {
     if let origin = self.origin { return origin.earlyEnd }
     guard self.hasOutcome.load(ordering: .acquiring) else { return nil }
-    return self.ownOutcome.withLock { $0?.end }
+    return self.ownOutcome.withLock { $0.first?.end }
   }
 
   package var initialMetadata: Metadata {
     if let origin = self.origin { return origin.initialMetadata }
     guard self.hasOutcome.load(ordering: .acquiring) else { return Metadata() }
-    return self.ownOutcome.withLock { $0?.initial } ?? Metadata()
+    return self.ownOutcome.withLock { $0.first?.initial ?? Metadata() }
   }
 
   package var trailingMetadata: Metadata {
     if let origin = self.origin { return origin.trailingMetadata }
     guard self.hasOutcome.load(ordering: .acquiring) else { return Metadata() }
-    return self.ownOutcome.withLock { $0?.trailing } ?? Metadata()
+    return self.ownOutcome.withLock { $0.first?.trailing ?? Metadata() }
   }
 
   var outcomeHolder: CallContext { self.origin ?? self }
 
   private func changeOutcome(_ body: (inout Outcome) -> Void) {
     let holder = self.outcomeHolder
-    holder.ownOutcome.withLock { held in
-      var outcome = held.take() ?? Outcome()
-      body(&outcome)
-      held = outcome
+    holder.ownOutcome.withLock { outcome in
+      if outcome.isEmpty { outcome.append(Outcome()) }
+      body(&outcome[0])
     }
     holder.hasOutcome.store(true, ordering: .releasing)
   }

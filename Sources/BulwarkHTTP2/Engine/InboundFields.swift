@@ -13,6 +13,10 @@ struct InboundFields: Sendable {
     var fieldCount = 0
   }
 
+  /// More room than this is not kept from one read to the next: enough for some fifty calls a read.
+  private static let maxKeptBytes = 12 * 1024
+  private static let maxKeptFields = 512
+
   private(set) var bytes: [UInt8] = []
   private(set) var fields: [HTTP2Field] = []
   private(set) var block: Block?
@@ -39,13 +43,23 @@ struct InboundFields: Sendable {
     for index in self.fields.indices {
       let field = self.fields[index]
       self.fields[index] = HTTP2Field(
-        name: field.name.lowerBound - shift..<field.name.upperBound - shift,
-        value: field.value.lowerBound - shift..<field.value.upperBound - shift
+        start: field.name.lowerBound - shift,
+        nameCount: field.name.count,
+        valueCount: field.value.count
       )
     }
     block.firstField = 0
     block.firstByte = 0
     self.block = block
+  }
+
+  /// What was handed up has been looked at: room that only an unusual read needs goes back.
+  mutating func shrink() {
+    guard self.bytes.capacity > Self.maxKeptBytes || self.fields.capacity > Self.maxKeptFields,
+      self.block == nil
+    else { return }
+    self.bytes = []
+    self.fields = []
   }
 
   mutating func beginBlock(stream: HTTP2StreamID) {
@@ -58,7 +72,9 @@ struct InboundFields: Sendable {
     block.listSize += name.count + value.count + 32
     block.fieldCount += 1
     if block.listSize <= self.maxListSize && block.fieldCount <= self.maxFields {
-      let start = self.bytes.count
+      self.fields.append(
+        HTTP2Field(start: self.bytes.count, nameCount: name.count, valueCount: value.count)
+      )
       self.bytes.append(addingCapacity: name.count + value.count) { bytes in
         bytes.withUnsafeMutableBufferPointer { free, count in
           _ = free.initialize(fromContentsOf: name)
@@ -66,8 +82,6 @@ struct InboundFields: Sendable {
           count = name.count + value.count
         }
       }
-      let middle = start + name.count
-      self.fields.append(HTTP2Field(name: start..<middle, value: middle..<self.bytes.count))
     }
     self.block = block
   }

@@ -66,6 +66,48 @@ struct StartedCall: ~Copyable {
   }
 }
 
+/// A streaming call whose handler is to run.
+///
+/// A class, so that its task and the two halves of its stream hold one reference each and no closure of their own.
+private final class StartedStream: Sendable {
+  let completion: CallCompletion
+  private let handler: StreamHandler
+  private let context: CallContext
+  private let waits: [AdmissionWait]
+
+  init(
+    completion: CallCompletion,
+    handler: @escaping StreamHandler,
+    context: CallContext,
+    waits: [AdmissionWait]
+  ) {
+    self.completion = completion
+    self.handler = handler
+    self.context = context
+    self.waits = waits
+  }
+
+  /// Waits for admission if it has to, runs the handler and ends the call. Inlined, to be one frame with its caller.
+  @inline(__always)
+  func run(_ requests: InboundMessages, _ responses: OutboundMessages) async {
+    do {
+      if !self.waits.isEmpty { try await self.completion.waitForAdmission(self.waits, of: self.context) }
+      try await CallContext.$current.withValue(self.context) {
+        try await self.handler(requests, responses, self.context)
+      }
+      self.end(nil)
+    } catch {
+      self.end(error)
+    }
+  }
+
+  /// A function of its own, to leave nothing in the frame of `run` while the handler waits.
+  @inline(never)
+  private func end(_ error: (any Error)?) {
+    self.completion.stream(error.map { RPCError(handlerError: $0) })
+  }
+}
+
 extension ServerChannelHandler {
   // MARK: - Unary
 
@@ -109,30 +151,23 @@ extension ServerChannelHandler {
 
   func startStream(_ call: ServerCall) {
     guard case .stream(let handler) = call.entry.handler else { return }
-    let completion = CallCompletion(self, call.id)
+    let started = StartedStream(
+      completion: CallCompletion(self, call.id),
+      handler: handler,
+      context: call.context,
+      waits: call.mustWait ? self.connection.takeWaits(of: call.id) : []
+    )
     let requests = InboundMessages(
       maxMessageBytes: self.connection.maxReceiveMessageBytes,
       encoding: call.requestEncoding,
       counters: self.connection.counters
-    ) {
-      completion.credit($0)
+    ) { [started] in
+      started.completion.credit($0)
     }
     let responses = OutboundMessages(
       compression: .negotiated(self.connection.responseCompression, call.context)
-    ) {
-      completion.drain($0)
-    }
-    let waits = call.mustWait ? self.connection.takeWaits(of: call.id) : []
-    let body = { @Sendable in
-      do {
-        if !waits.isEmpty { try await completion.waitForAdmission(waits, of: call.context) }
-        try await CallContext.$current.withValue(call.context) {
-          try await handler(requests, responses, call.context)
-        }
-        completion.stream(nil)
-      } catch {
-        completion.stream(RPCError(handlerError: error))
-      }
+    ) { [started] in
+      started.completion.drain($0)
     }
     // Kept from the start, because the first part of the handler may use the halves.
     var running = RunningHandler(requests: requests, responses: responses)
@@ -140,8 +175,18 @@ extension ServerChannelHandler {
     self.starting = call.id
     running.runner =
       switch call.entry.execution {
-      case .onLoop: .task(Task.immediate(executorPreference: self.loop.workers.executor, operation: body))
-      case .offLoop: .task(Task(executorPreference: globalConcurrentExecutor, operation: body))
+      case .onLoop:
+        .task(
+          Task.immediate(executorPreference: self.loop.workers.executor) {
+            await started.run(requests, responses)
+          }
+        )
+      case .offLoop:
+        .task(
+          Task(executorPreference: globalConcurrentExecutor) {
+            await started.run(requests, responses)
+          }
+        )
       }
     self.didStart(call, running)
   }

@@ -186,7 +186,9 @@ public final class Server: Service, Sendable {
     let socket = channelz?.addConnection(of: channel)
     let pipeline = channel.pipeline.syncOperations
     guard let tls = self.configuration.tls, let context = try self.tlsContext() else {
-      try pipeline.addHandler(self.makeHandler(key, peer, on: channel, socket))
+      let handler = self.makeHandler(key, peer, on: channel, socket)
+      try handler.shareReadBuffer(of: channel)
+      try pipeline.addHandler(handler)
       return
     }
     let handshake = TLSHandshakeHandler(

@@ -21,6 +21,8 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   // than the statement that makes it.
   @exclusivity(unchecked) private var io: ConnectionIO<ServerConnection>?
   private var wantsRead = false
+  /// Whether the channel reads into the loop's buffer, and has not read yet.
+  private var awaitsFirstRead = false
   private var isClosed = false
 
   /// The calls whose handler has not returned.
@@ -46,6 +48,12 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   /// Whether it is, or was, in a channel: then `onEnd` is called.
   var isInUse: Bool { self.io != nil }
 
+  /// Has the channel read into the loop's buffer: for one without TLS, before its first read.
+  func shareReadBuffer(of channel: any Channel) throws {
+    try self.loop.readBuffer.attach(to: channel)
+    self.awaitsFirstRead = true
+  }
+
   // MARK: - Channel
 
   func handlerAdded(context: ChannelHandlerContext) {
@@ -68,11 +76,17 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     self.io?.beginRead()
-    self.connection.receive(self.unwrapInboundIn(data), now: .now())
+    let bytes = self.unwrapInboundIn(data)
+    self.connection.receive(bytes, now: .now())
     self.runOutputs()
+    self.loop.readBuffer.giveBack(bytes)
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
+    if self.awaitsFirstRead {
+      self.awaitsFirstRead = false
+      self.loop.readBuffer.firstReadEnded(on: context.channel)
+    }
     self.io?.endRead()
   }
 

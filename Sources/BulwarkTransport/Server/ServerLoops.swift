@@ -11,6 +11,7 @@ final class ServerLoop: @unchecked Sendable {
   let workers: HandlerWorkers
   let memory = HTTP2Memory()
   let writeBuffer = WriteBuffer()
+  let readBuffer = ReadBuffer()
 
   init(_ eventLoop: any EventLoop) {
     self.eventLoop = eventLoop

@@ -13,11 +13,15 @@ final class InboundMessages: MessageSource {
     var credit = 0
     var latestCompression = CompressionAlgorithm.identity
     var counters: ConnectionCounters?
-    var waiter: CheckedContinuation<Result<InboundMessage?, RPCError>, Never>?
+    var waiter: Waiter?
   }
 
   /// How many consumed bytes are collected before the loop is told, unless the consumer has to wait.
   private static let creditBatch = 32 * 1024
+
+  /// The consumer. An unchecked continuation, because a checked one is a block of memory for each stream that waits. It is
+  /// resumed once: whoever does takes it out of the state, under the lock, or has found it not put there.
+  private typealias Waiter = UnsafeContinuation<Taken, Never>
 
   private let maxMessageBytes: Int
   private let state: Mutex<State>
@@ -61,56 +65,62 @@ final class InboundMessages: MessageSource {
   }
 
   private func update(_ change: (inout StreamInbox) -> Void) {
-    let (resumption, credit) = self.state.withLock { state in
+    let (waiter, taken) = self.state.withLock { state -> (Waiter?, Taken) in
       change(&state.inbox)
-      guard let waiter = state.waiter else { return (Resumption?.none, 0) }
-      switch Self.take(&state) {
-      case .wait(let credit):
-        return (nil, credit)
-      case .settled(let result, let credit):
-        state.waiter = nil
-        return (Resumption(waiter: waiter, result: result), credit)
-      }
+      guard state.waiter != nil else { return (nil, .wait(credit: 0)) }
+      let taken = Self.take(&state)
+      return (taken.mustWait ? nil : state.waiter.take(), taken)
     }
-    if credit > 0 {
-      self.onCredit(credit)
+    if taken.credit > 0 {
+      self.onCredit(taken.credit)
     }
-    resumption?.resume()
+    waiter?.resume(returning: taken)
   }
 
   // MARK: - The consumer's side
 
+  // What a task holds while it waits is its frames, and those of a stream that says nothing are most of its memory. So
+  // all but the waiting itself is in functions that are over by then.
+
   func next() async throws(RPCError) -> ByteBuffer? {
-    let taken = self.state.withLock {
-      $0.waiter == nil ? Self.take(&$0) : .settled(.failure(.twoConsumers), 0)
+    let now = try self.takeNow()
+    guard now.mustWait else { return now.message }
+    return try self.settle(await self.waitForMessage())
+  }
+
+  @inline(never)
+  private func takeNow() throws(RPCError) -> (message: ByteBuffer?, mustWait: Bool) {
+    let taken = self.state.withLock { $0.waiter == nil ? Self.take(&$0) : .failed(.twoConsumers) }
+    if taken.credit > 0 {
+      self.onCredit(taken.credit)
     }
-    switch taken {
-    case .settled(let result, let credit):
-      if credit > 0 {
-        self.onCredit(credit)
-      }
-      return try self.decompressed(result)
-    case .wait(let credit):
-      if credit > 0 {
-        self.onCredit(credit)
-      }
-    }
-    let result = await withTaskCancellationHandler {
-      await withCheckedContinuation { continuation in
-        self.wait(continuation)
-      }
+    return taken.mustWait ? (nil, true) : (try self.settle(taken), false)
+  }
+
+  @inline(never)
+  private func waitForMessage() async -> Taken {
+    await withTaskCancellationHandler {
+      await withUnsafeContinuation { self.wait($0) }
     } onCancel: {
       self.cancelWaiter()
     }
-    return try self.decompressed(result)
+  }
+
+  /// The message that was taken, if there is one.
+  @inline(never)
+  private func settle(_ taken: Taken) throws(RPCError) -> ByteBuffer? {
+    switch taken {
+    case .message(let message, _): try self.decompressed(message)
+    case .failed(let error): throw error
+    case .end, .wait: nil
+    }
   }
 
   /// What the latest message was compressed with.
   var latestCompression: CompressionAlgorithm { self.state.withLock { $0.latestCompression } }
 
   /// The message itself: undone on the consumer's thread and outside the lock, which the loop must not wait for.
-  private func decompressed(_ result: Result<InboundMessage?, RPCError>) throws(RPCError) -> ByteBuffer? {
-    guard let message = try result.get() else { return nil }
+  private func decompressed(_ message: InboundMessage) throws(RPCError) -> ByteBuffer {
     guard message.encoding != .identity else { return message.bytes }
     do throws(RPCError) {
       return try message.encoding.decompressed(message.bytes, limit: self.maxMessageBytes)
@@ -120,42 +130,42 @@ final class InboundMessages: MessageSource {
     }
   }
 
-  private func wait(_ continuation: CheckedContinuation<Result<InboundMessage?, RPCError>, Never>) {
-    let (result, credit) = self.state.withLock { state -> (Result<InboundMessage?, RPCError>?, Int) in
-      guard state.waiter == nil else { return (.failure(.twoConsumers), 0) }
-      guard !Task.isCancelled else { return (.failure(.cancelledByCaller), 0) }
-      switch Self.take(&state) {
-      case .settled(let result, let credit):
-        return (result, credit)
-      case .wait(let credit):
-        state.waiter = continuation
-        return (nil, credit)
-      }
+  private func wait(_ waiter: Waiter) {
+    let taken = self.state.withLock { state -> Taken in
+      guard state.waiter == nil else { return .failed(.twoConsumers) }
+      guard !Task.isCancelled else { return .failed(.cancelledByCaller) }
+      let taken = Self.take(&state)
+      if taken.mustWait { state.waiter = waiter }
+      return taken
     }
-    if credit > 0 {
-      self.onCredit(credit)
+    if taken.credit > 0 {
+      self.onCredit(taken.credit)
     }
-    if let result {
-      continuation.resume(returning: result)
+    if !taken.mustWait {
+      waiter.resume(returning: taken)
     }
   }
 
   private func cancelWaiter() {
     let waiter = self.state.withLock { $0.waiter.take() }
-    waiter?.resume(returning: .failure(.cancelledByCaller))
+    waiter?.resume(returning: .failed(.cancelledByCaller))
   }
 
   private enum Taken {
-    case settled(Result<InboundMessage?, RPCError>, _ credit: Int)
+    case message(InboundMessage, credit: Int)
+    case end
+    indirect case failed(RPCError)
     case wait(credit: Int)
-  }
 
-  private struct Resumption {
-    let waiter: CheckedContinuation<Result<InboundMessage?, RPCError>, Never>
-    let result: Result<InboundMessage?, RPCError>
+    var mustWait: Bool {
+      if case .wait = self { true } else { false }
+    }
 
-    func resume() {
-      self.waiter.resume(returning: self.result)
+    var credit: Int {
+      switch self {
+      case .message(_, let credit), .wait(let credit): credit
+      case .end, .failed: 0
+      }
     }
   }
 
@@ -166,15 +176,15 @@ final class InboundMessages: MessageSource {
       state.latestCompression = encoding
       state.counters?.messageReceived()
       state.credit += credit
-      guard state.credit >= Self.creditBatch else { return .settled(.success(message), 0) }
-      return .settled(.success(message), Self.takeCredit(&state))
+      guard state.credit >= Self.creditBatch else { return .message(message, credit: 0) }
+      return .message(message, credit: Self.takeCredit(&state))
     case .wait(let credit):
       state.credit += credit
       return .wait(credit: Self.takeCredit(&state))
     case .end:
-      return .settled(.success(nil), 0)
+      return .end
     case .fail(let error):
-      return .settled(.failure(error), 0)
+      return .failed(error)
     }
   }
 

@@ -16,6 +16,10 @@ enum DrainTime {
 /// Safe from any thread. A writer is suspended while the transport is backed up, or while more than the high-water
 /// mark waits for the loop; so a peer that does not read stops the writer, and what is held stays bounded.
 final class OutboundMessages: MessageSink {
+  private indirect enum Ending {
+    case by(RPCError)
+  }
+
   private struct State: ~Copyable {
     var messages = Deque<OutboundMessage>()
     var bytes = 0
@@ -23,14 +27,22 @@ final class OutboundMessages: MessageSink {
     var isFinished = false
     var isDrainScheduled = false
     var isBackedUp = false
-    var end: RPCError?
+    /// How the call has ended. It stands elsewhere, since a stream that is open should hold no room for it.
+    private var ending: Ending?
     var waiter: CheckedContinuation<RPCError?, Never>?
     /// What was taken, in case it has to be sent again; nil if it never has to be, or is too much.
     var kept: Deque<OutboundMessage>?
     var keptBytes = 0
 
+    var end: RPCError? {
+      get {
+        if case .by(let error)? = self.ending { error } else { nil }
+      }
+      set { self.ending = newValue.map { .by($0) } }
+    }
+
     var mustWait: Bool {
-      self.end == nil && (self.isBackedUp || self.bytes > OutboundMessages.highWaterMark)
+      self.ending == nil && (self.isBackedUp || self.bytes > OutboundMessages.highWaterMark)
     }
 
     /// Keeps what is being taken, whose bytes are still counted.

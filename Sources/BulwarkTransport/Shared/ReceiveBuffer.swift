@@ -1,6 +1,6 @@
 import NIOCore
 
-/// How much of a connection's bytes is read at once.
+/// How much of a connection's bytes is read at once, where it has a buffer of its own: by a client, and over TLS.
 ///
 /// A channel keeps its buffer between reads, so that what a connection that says nothing costs is mostly this: it starts
 /// small, doubles with each read that fills it, up to 64 KiB, and is halved when two reads in turn need no more.

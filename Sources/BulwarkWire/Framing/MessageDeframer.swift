@@ -7,7 +7,7 @@ package import struct NIOCore.ByteBuffer
 /// frame. The caller asks in a loop, so many messages cost no stack.
 package struct MessageDeframer {
   /// The bytes before each message: a flag and a length.
-  package static let prefixLength = 5
+  package static let prefixLength: UInt8 = 5
 
   /// How much is reserved for a message before its bytes have come. A peer that only claims a length gets no
   /// more memory than this.
@@ -22,9 +22,9 @@ package struct MessageDeframer {
   package var encoding: CompressionAlgorithm
   /// What the message that came last, or is coming, is compressed with.
   package private(set) var latestEncoding = CompressionAlgorithm.identity
+  private var prefixCount: UInt8 = 0
+  private var length: UInt32 = 0
   private var prefix: UInt64 = 0
-  private var prefixCount = 0
-  private var length = 0
   private var partial: ByteBuffer?
 
   /// Creates a deframer that refuses messages of more than `limit` bytes, compressed ones when they are longer than any
@@ -49,7 +49,7 @@ package struct MessageDeframer {
       guard self.readPrefix(from: &chunk) else { return nil }
       try self.checkPrefix()
     }
-    if self.partial == nil, let message = chunk.readSlice(length: self.length) {
+    if self.partial == nil, let message = chunk.readSlice(length: Int(self.length)) {
       self.prefixCount = 0
       return message
     }
@@ -84,23 +84,24 @@ package struct MessageDeframer {
     }
     self.latestEncoding = flag == 0 ? .identity : self.encoding
     self.prefix = 0
-    self.length = declared
+    self.length = UInt32(truncatingIfNeeded: declared)
   }
 
   private mutating func continueMessage(from chunk: inout ByteBuffer) -> ByteBuffer? {
+    let length = Int(self.length)
     var message = self.partial ?? ByteBuffer()
     self.partial = nil
     if message.capacity == 0 {
-      message.reserveCapacity(min(self.length, Self.initialReservation))
+      message.reserveCapacity(min(length, Self.initialReservation))
     }
-    if let bytes = chunk.readSlice(length: min(chunk.readableBytes, self.length - message.readableBytes)) {
+    if let bytes = chunk.readSlice(length: min(chunk.readableBytes, length - message.readableBytes)) {
       if message.writableBytes < bytes.readableBytes {
         let total = message.readableBytes + bytes.readableBytes
-        message.reserveCapacity(min(self.length, Self.growth * total))
+        message.reserveCapacity(min(length, Self.growth * total))
       }
       message.writeImmutableBuffer(bytes)
     }
-    guard message.readableBytes == self.length else {
+    guard message.readableBytes == length else {
       self.partial = message
       return nil
     }

@@ -24,10 +24,13 @@ package struct StreamInbox {
   }
 
   private enum End {
+    // Errors stand elsewhere, since a stream that is open should hold no room for one.
     case open
-    /// The peer has said all it will; an error is its status, which follows the last message.
-    case ended(RPCError?)
-    case failed(RPCError)
+    /// The peer has said all it will.
+    case ended
+    /// It has, and this is the status that follows the last message.
+    indirect case endedWith(RPCError)
+    indirect case failed(RPCError)
   }
 
   /// Up to which size pieces are joined by copying.
@@ -71,7 +74,7 @@ package struct StreamInbox {
   /// The peer has ended its half, a client's call perhaps with an error; what is waiting can still be taken.
   package mutating func receivedEnd(_ error: RPCError?) {
     if case .open = self.end {
-      self.end = .ended(error)
+      self.end = error.map { .endedWith($0) } ?? .ended
     }
   }
 
@@ -103,8 +106,11 @@ package struct StreamInbox {
       self.fail(error)
       return .fail(error)
     }
-    guard case .ended(let error) = self.end else { return .wait(credit: self.takeCredit(upTo: .max)) }
-    if let error { return .fail(error) }
+    switch self.end {
+    case .open: return .wait(credit: self.takeCredit(upTo: .max))
+    case .endedWith(let error), .failed(let error): return .fail(error)
+    case .ended: break
+    }
     guard !self.deframer.isInsideMessage else {
       let error = RPCError(
         code: .internalError,

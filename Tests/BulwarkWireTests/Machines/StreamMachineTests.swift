@@ -102,11 +102,11 @@ import Testing
     var bytes: [UInt8] = []
     var places: [HTTP2Field] = []
     for (name, value) in fields {
-      let start = bytes.count
+      places.append(
+        HTTP2Field(start: bytes.count, nameCount: name.utf8.count, valueCount: value.utf8.count)
+      )
       bytes += Array(name.utf8)
-      let middle = bytes.count
       bytes += Array(value.utf8)
-      places.append(HTTP2Field(name: start..<middle, value: middle..<bytes.count))
     }
     return ResponseHeaders(places, in: bytes)
   }
