@@ -69,6 +69,10 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     self.io?.beginRead()
+    if self.awaitsFirstRead {
+      self.awaitsFirstRead = false
+      self.loop.readBuffer.didReadFirst(on: context.channel)
+    }
     let bytes = self.unwrapInboundIn(data)
     self.connection.receive(bytes, now: .now())
     self.runOutputs()
@@ -76,10 +80,6 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    if self.awaitsFirstRead {
-      self.awaitsFirstRead = false
-      self.loop.readBuffer.firstReadEnded(on: context.channel)
-    }
     self.io?.endRead()
   }
 
