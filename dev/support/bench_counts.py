@@ -2,7 +2,7 @@
 
 Allocations, system calls and instructions of a 100-byte unary call, on the server with no policies and with all, and in
 the client. Each is the difference between many calls and few on the same programs, so that start-up, connections and
-first uses do not count. A count above its limit in Benchmarks/thresholds.json fails the run; a target that is not yet met
+first uses do not count. Beside them the memory of the server's idle connections and streams, in KiB. A count above its limit in Benchmarks/thresholds.json fails the run; a target that is not yet met
 does not. `--accept` makes today's counts the limits.
 """
 
@@ -22,10 +22,13 @@ from dataclasses import dataclass
 
 from bench_load import Running, client_calls, h2load, serving, unary_body
 from bench_machine import description
+from bench_memory import memory_of_one
 
 THRESHOLDS = pathlib.Path(__file__).resolve().parents[2] / "Benchmarks/thresholds.json"
 OURS = "Bulwark"
 POLICIES = ("none", "all")
+# What is measured of a connection and a stream and not of a call.
+KIB = "KiB of the server per "
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,11 @@ class Amounts:
     calls_simulated: int
     client_seconds: float
     client_seconds_simulated: float
+    idle_connections: int
 
 
-FULL = Amounts(100_000, 60_000, 4_000, 3, 12)
-QUICK = Amounts(20_000, 20_000, 2_000, 2, 6)
+FULL = Amounts(100_000, 60_000, 4_000, 3, 12, 5_000)
+QUICK = Amounts(20_000, 20_000, 2_000, 2, 6, 1_000)
 # What comes first, and is taken off: the share of everything that the few calls are.
 FEW = 0.25
 
@@ -96,6 +100,11 @@ class Bench:
                 return instructions_in(profile), calls
 
             return per_call_of_client(measure, seconds)
+
+    def memory(self, connections: int) -> dict[str, float]:
+        with serving(self._server("none")) as server:
+            memory = memory_of_one(server, connections)
+        return {KIB + "idle connection": memory.connection_kib, KIB + "open idle stream": memory.stream_kib}
 
     def _server(self, policies: str) -> list[str]:
         return [str(self._release / "bench-server"), "--threads", "1", "--policies", policies]
@@ -163,7 +172,7 @@ def counts(bench: Bench, amounts: Amounts) -> dict[str, float]:
         values[f"server instructions, policies {policies}"] = bench.instructions(policies, amounts.calls_simulated)
     values["client allocations"] = bench.client_allocations(amounts.client_seconds)
     values["client instructions"] = bench.client_instructions(amounts.client_seconds_simulated)
-    return values
+    return values | bench.memory(amounts.idle_connections)
 
 
 def build_preloads(sources: pathlib.Path, folder: pathlib.Path) -> None:
@@ -198,7 +207,7 @@ def main() -> None:
             runs.append(counts(bench, QUICK if options.quick else FULL))
 
     rows, failures = [], []
-    print("| per 100-byte unary call | counted | limit | target | |\n|---|---|---|---|---|")
+    print("| per 100-byte unary call, or as it says | counted | limit | target | |\n|---|---|---|---|---|")
     for title, bound in thresholds.items():
         values = [run[title] for run in runs]
         value = max(values)
@@ -206,14 +215,15 @@ def main() -> None:
             bound["limit"] = limit_for(value, bound["slack"])
         limit, target = bound["limit"], bound.get("target")
         verdict = "" if target is None else "met" if value <= target else "MISSED"
-        rows.append({"id": title, "title": title, "unit": "per call", "values": {OURS: values}, "limit": limit})
+        unit = "KiB" if title.startswith(KIB) else "per call"
+        rows.append({"id": title, "title": title, "unit": unit, "values": {OURS: values}, "limit": limit})
         rows[-1] |= {} if target is None else {"target": target, "verdict": verdict}
         shown = " ".join(f"{value:,.4g}" if value < 1000 else f"{value:,.0f}" for value in values)
         print(f"| {title} | {shown} | {limit:,g} | {'' if target is None else target} | {verdict} |")
         if value < limit - 2 * bound["slack"]:
             print(f"{title}: the limit is far above the count; `dev/bench counts --accept` lowers it", file=sys.stderr)
         if value > limit:
-            failures.append(f"{title}: {value:,.4f} per call, and at most {limit:,g} are allowed ({THRESHOLDS.name})")
+            failures.append(f"{title}: {value:,.4f}, and at most {limit:,g} are allowed ({THRESHOLDS.name})")
     if options.accept:
         THRESHOLDS.write_text(json.dumps(thresholds, indent=2) + "\n")
     if options.json:
