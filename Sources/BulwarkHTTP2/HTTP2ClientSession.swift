@@ -15,8 +15,9 @@ public final class HTTP2ClientSession: HTTP2Session {
 
   /// A session whose nghttp2 uses the given allocator, or malloc if there is none.
   init(limits: HTTP2Limits, now: Int64, allocator: nghttp2_mem?) {
+    let limits = limits.clamped()
     super.init(limits: limits, limitsResets: false, now: now)
-    self.open(nghttp2_session_client_new3, settings: [.noPush()], allocator: allocator)
+    self.open(nghttp2_session_client_new3, limits: limits, settings: [.noPush()], allocator: allocator)
   }
 
   /// Opens a stream. With `endStream` there is no body.

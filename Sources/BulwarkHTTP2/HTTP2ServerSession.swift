@@ -25,11 +25,13 @@ public final class HTTP2ServerSession: HTTP2Session {
 
   /// A session whose nghttp2 uses the given allocator, or malloc if there is none.
   init(limits: HTTP2Limits, now: Int64, allocator: nghttp2_mem?) {
+    let limits = limits.clamped()
     super.init(limits: limits, limitsResets: true, now: now)
     self.open(
       nghttp2_session_server_new3,
+      limits: limits,
       // Priorities of RFC 7540 are churn to nghttp2 and useless to us; streams take turns instead.
-      settings: [.maxStreams(self.limits.maxConcurrentStreams), .noOldPriorities()],
+      settings: [.maxStreams(limits.maxConcurrentStreams), .noOldPriorities()],
       allocator: allocator
     )
   }

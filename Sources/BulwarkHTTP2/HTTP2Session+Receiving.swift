@@ -21,7 +21,7 @@ extension HTTP2Session {
     guard let consumed, let handle = self.handle else { return }
     if consumed < 0 {
       self.stopForLibraryError(consumed)
-    } else if nghttp2_session_get_outbound_queue_size(handle) > self.limits.maxOutboundFrames {
+    } else if nghttp2_session_get_outbound_queue_size(handle) > self.maxOutboundFrames {
       self.stop(.enhanceYourCalm, "too many frames wait for the peer to read")
     }
   }
@@ -132,7 +132,7 @@ extension HTTP2Session {
     // elsewhere, so it must not run here. nghttp2 closes it when the frame goes out.
     guard !self.hasSubmittedGoAway else { return 0 }
     self.streamsInThisRead += 1
-    guard self.streamsInThisRead <= self.limits.maxNewStreamsPerRead else {
+    guard self.streamsInThisRead <= self.maxNewStreamsPerRead else {
       // Not in the table, so the rest of the stream is dropped, and the reset is charged when it goes out.
       self.stats.streamsRefused &+= 1
       return nghttp2_submit_rst_stream(
@@ -238,7 +238,7 @@ extension HTTP2Session {
     if window > nghttp2_session_get_effective_local_window_size(handle) {
       self.check(nghttp2_session_set_local_window_size(handle, none, 0, window))
     }
-    guard Int(window) > self.limits.streamWindow else { return }
+    guard Int(window) > self.streamWindow else { return }
     // Acknowledged, it holds for the streams that are open too (RFC 9113, section 6.9.2).
     var entry = Setting.initialWindow(Int(window)).entry
     self.check(nghttp2_submit_settings(handle, none, &entry, 1))

@@ -11,7 +11,7 @@ extension HTTP2Session {
     guard let state = self.sendableStream(stream) else { return false }
     let prefix = prefix ?? HTTP2Prefix(bytes: 0, count: 0)
     let added = Int(prefix.count) + payload.readableBytes
-    guard self.queuedTotal == 0 || self.queuedTotal + added <= self.limits.maxOutboundBytes else {
+    guard self.queuedTotal == 0 || self.queuedTotal + added <= self.maxOutboundBytes else {
       self.reset(stream, .enhanceYourCalm, isGlitch: state.isInbound)
       return false
     }

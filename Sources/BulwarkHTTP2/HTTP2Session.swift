@@ -27,8 +27,11 @@ public class HTTP2Session {
   @exclusivity(unchecked) final var handle: OpaquePointer?
   /// The session's part in a memory that it shares.
   final var lease: HTTP2Memory.Lease?
-  /// The limits in force, each within its range.
-  final let limits: HTTP2Limits
+  // Of the limits only what is asked for later: all of them are more than a tenth of the memory of a session.
+  final let maxOutboundFrames: Int
+  final let maxOutboundBytes: Int
+  final let maxNewStreamsPerRead: Int
+  final let streamWindow: Int
   @exclusivity(unchecked) final var streams = StreamTable<StreamState>()
   @exclusivity(unchecked) final var events = Deque<HTTP2Event>()
   @exclusivity(unchecked) final var fields: InboundFields
@@ -64,9 +67,12 @@ public class HTTP2Session {
   static let highWater = 256 * 1024
   static let lowWater = 64 * 1024
 
+  /// - Parameter limits: each within its range.
   init(limits: HTTP2Limits, limitsResets: Bool, now: Int64) {
-    let limits = limits.clamped()
-    self.limits = limits
+    self.maxOutboundFrames = limits.maxOutboundFrames
+    self.maxOutboundBytes = limits.maxOutboundBytes
+    self.maxNewStreamsPerRead = limits.maxNewStreamsPerRead
+    self.streamWindow = limits.streamWindow
     self.now = now
     self.fields = InboundFields(limits: limits)
     self.floodGuard = FloodGuard(limits: limits, limitsResets: limitsResets, now: now)

@@ -2,7 +2,7 @@
 
 Allocations, system calls and instructions of a 100-byte unary call, on the server with no policies and with all, and in
 the client. Each is the difference between many calls and few on the same programs, so that start-up, connections and
-first uses do not count. A count above its limit in Benchmarks/thresholds.json fails the run; a target that is not yet met
+first uses do not count. Beside them the memory of the server's idle connections and streams, in KiB. A count above its limit in Benchmarks/thresholds.json fails the run; a target that is not yet met
 does not. `--accept` makes today's counts the limits.
 """
 
@@ -26,6 +26,7 @@ from bench.page import fill
 from bench.results import Count, Row, at_most
 from bench_load import Running, client_calls, h2load, serving, unary_body
 from bench_machine import description
+from bench_memory import memory_of_one
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 THRESHOLDS = ROOT / "Benchmarks/thresholds.json"
@@ -33,6 +34,8 @@ CALL_PATH = ROOT / "Sources/BulwarkTransport/BulwarkTransport.docc/CallPath.md"
 POLICIES = ("none", "all")
 PER_CALL = "per call"
 IN_POLICIES = "server allocations in policies"
+# What is measured of a connection and a stream and not of a call.
+KIB = "KiB of the server per "
 
 
 @dataclass(frozen=True)
@@ -44,10 +47,11 @@ class Amounts:
     calls_simulated: int
     client_seconds: float
     client_seconds_simulated: float
+    idle_connections: int
 
 
-FULL = Amounts(100_000, 60_000, 4_000, 3, 12)
-QUICK = Amounts(20_000, 20_000, 2_000, 2, 6)
+FULL = Amounts(100_000, 60_000, 4_000, 3, 12, 5_000)
+QUICK = Amounts(20_000, 20_000, 2_000, 2, 6, 1_000)
 # What comes first, and is taken off: the share of everything that the few calls are.
 FEW = 0.25
 
@@ -114,6 +118,11 @@ class Bench:
             (first, few), (second, many) = measure(seconds * FEW), measure(seconds * (1 + FEW))
             return second.less(first, many - few)
 
+    def memory(self, connections: int) -> dict[str, float]:
+        with serving(self._server("none")) as server:
+            memory = memory_of_one(server, connections)
+        return {KIB + "idle connection": memory.connection_kib, KIB + "open idle stream": memory.stream_kib}
+
     def _server(self, policies: str) -> list[str]:
         return [str(self._release / "bench-server"), "--threads", "1", "--policies", policies]
 
@@ -178,7 +187,7 @@ def counts(bench: Bench, amounts: Amounts) -> dict[str, float]:
         values[f"server instructions, policies {policies}"] = bench.profile(policies, amounts.calls_simulated).total
     values["client allocations"] = bench.client_allocations(amounts.client_seconds)
     values["client instructions"] = bench.client_profile(amounts.client_seconds_simulated).total
-    return values
+    return values | bench.memory(amounts.idle_connections)
 
 
 def steps_of_calls(bench: Bench, amounts: Amounts, date: str) -> dict[str, str]:
@@ -209,7 +218,8 @@ def allocations_in_policies(run: dict[str, float]) -> float:
 
 
 def counted(title: str, values: list[float], target: float | None) -> Count:
-    return Count(Row(title, title, PER_CALL, () if target is None else (at_most(target, PER_CALL),)), values)
+    unit = "KiB" if title.startswith(KIB) else PER_CALL
+    return Count(Row(title, title, unit, () if target is None else (at_most(target, unit),)), values)
 
 
 def line(row: Count, limit: str) -> str:
@@ -258,7 +268,7 @@ def main() -> None:
             runs.append(counts(bench, amounts))
 
     rows, failures = [], []
-    print("| per 100-byte unary call | counted | limit | target | |\n|---|---|---|---|---|")
+    print("| per 100-byte unary call, or as it says | counted | limit | target | |\n|---|---|---|---|---|")
     for title, bound in thresholds.items():
         values = [run[title] for run in runs]
         value = max(values)
@@ -271,7 +281,7 @@ def main() -> None:
         if value < limit - 2 * bound["slack"]:
             print(f"{title}: the limit is far above the count; `dev/bench counts --accept` lowers it", file=sys.stderr)
         if value > limit:
-            failures.append(f"{title}: {value:,.4f} per call, and at most {limit:,g} are allowed ({THRESHOLDS.name})")
+            failures.append(f"{title}: {value:,.4f}, and at most {limit:,g} are allowed ({THRESHOLDS.name})")
     row = counted(IN_POLICIES, [allocations_in_policies(run) for run in runs], 0)
     rows.append(row.fields)
     print(line(row, ""))

@@ -16,7 +16,7 @@ import trustme  # noqa: E402
 from idle import SOURCES, allow_descriptors, measure  # noqa: E402
 from programs import Server, binary  # noqa: E402
 
-MAX_KIB_EACH = 24
+MAX_KIB_EACH = 16
 
 
 def tls(folder: pathlib.Path) -> tuple[tuple[str, ...], ssl.SSLContext]:

@@ -21,16 +21,12 @@ from bench.series import Series
 from bench.stacks import SERVER_CORE, need_two_cores, pinned
 from bench_load import UNARY, serving
 from bench_machine import description
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "Tests/Interop"))
-
-from idle import SOURCES, IdleConnection, allow_descriptors, proportional_kib  # noqa: E402
+from bench_memory import STREAMS_PER_CONNECTION, IdleConnection, allow_descriptors, memory_of_one, source
 
 MOST_CONNECTIONS = 10_000
 # The server's limit is 10,000, and the load has eight of its own.
 MOST_IDLE = MOST_CONNECTIONS - 8
 MAX_RATIO, MAX_CONNECTION_KIB, MAX_STREAM_KIB = 1.3, 16, 4
-STREAMS_PER_CONNECTION = 100
 # With a call on each of 10,000 connections, one of them waits for about half a second.
 WARM_UP_SECONDS = 1
 # Parts of the measured time, each of which has a value of its own.
@@ -124,23 +120,10 @@ class Bench:
 
     def _measure_memory(self) -> None:
         print("  memory", file=sys.stderr)
-        count = self._amounts.memory_connections
         with serving(pinned(SERVER_CORE, self._command(1))) as server:
-            # What a server makes once, for its first connections and streams, is no cost of the others.
-            first = [IdleConnection(server.port, source, path=UNARY) for source in SOURCES]
-            for connection in first:
-                connection.open_streams("/bench.Echo/Bidi", STREAMS_PER_CONNECTION)
-            before = proportional_kib(server.process.pid)
-            crowd = [IdleConnection(server.port, source(number), path=UNARY) for number in range(count)]
-            connected = proportional_kib(server.process.pid)
-            used = crowd[: count // 50]
-            for connection in used:
-                connection.open_streams("/bench.Echo/Bidi", STREAMS_PER_CONNECTION)
-            opened = proportional_kib(server.process.pid)
-            for connection in first + crowd:
-                connection.socket.close()
-        self._connection.values.append((connected - before) / count)
-        self._stream.values.append((opened - connected) / (len(used) * STREAMS_PER_CONNECTION))
+            memory = memory_of_one(server, self._amounts.memory_connections)
+        self._connection.values.append(memory.connection_kib)
+        self._stream.values.append(memory.stream_kib)
 
     def _measure_policies(self) -> None:
         print("  policies", file=sys.stderr)
@@ -153,10 +136,6 @@ class Bench:
             self._keys.values[f"{keys:,}"].append(report["operations"][f"keyed limiter, {keys} keys"]["alone"])
         for name, count in self._policies.items():
             count.values.append(report["bytes"][name])
-
-
-def source(number: int) -> str:
-    return SOURCES[number % len(SOURCES)]
 
 
 def main() -> None:

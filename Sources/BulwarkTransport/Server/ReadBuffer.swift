@@ -11,7 +11,7 @@ final class ReadBuffer: @unchecked Sendable {
 
   private var buffer = ByteBuffer()
 
-  /// Has a channel of the event loop read into the buffer. Before its first read, whose end has to be told.
+  /// Has a channel of the event loop read into the buffer. Before its first read, which has to be told.
   ///
   /// NIO keeps the first buffer that a channel reads into for as long as the channel lives; more only if the channel may
   /// read several times in a turn; and takes the others from its allocator, if that foretells no size and says that the
@@ -22,8 +22,9 @@ final class ReadBuffer: @unchecked Sendable {
     try channel.syncOptions?.setOption(.recvAllocator, value: Allocator(buffer: self))
   }
 
-  /// The first turn in which an attached channel has read is over: from now on it reads once a turn, and keeps nothing.
-  func firstReadEnded(on channel: any Channel) {
+  /// An attached channel has read for the first time. It may read once more in this turn, and keeps nothing of that; then
+  /// it reads once a turn.
+  func didReadFirst(on channel: any Channel) {
     // It fails only for a channel that is closed.
     try? channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
   }

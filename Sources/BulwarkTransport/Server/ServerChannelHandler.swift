@@ -76,6 +76,10 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     self.io?.beginRead()
+    if self.awaitsFirstRead {
+      self.awaitsFirstRead = false
+      self.loop.readBuffer.didReadFirst(on: context.channel)
+    }
     let bytes = self.unwrapInboundIn(data)
     self.connection.receive(bytes, now: .now())
     self.runOutputs()
@@ -83,10 +87,6 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   func channelReadComplete(context: ChannelHandlerContext) {
-    if self.awaitsFirstRead {
-      self.awaitsFirstRead = false
-      self.loop.readBuffer.firstReadEnded(on: context.channel)
-    }
     self.io?.endRead()
   }
 

@@ -8,6 +8,11 @@ public import struct NIOCore.ByteBuffer
 /// Drive it from one thread. After any input take `nextOutput()` until it is nil, then `takeOutbound`, and
 /// schedule `deadlineReached` for `nextDeadline`. It reads no clock, starts no task and calls nobody.
 public final class ServerConnection {
+  /// Elsewhere, since most connections have none.
+  private indirect enum Rejection {
+    case of(RPCError, HTTP2FieldList)
+  }
+
   // What a call touches is free of dynamic exclusivity checks, 6 % of its instructions. No two accesses overlap: a
   // connection is on one thread, and none of its methods calls out while it holds an access.
 
@@ -35,7 +40,7 @@ public final class ServerConnection {
   /// Those of earlier calls, to be used again.
   @exclusivity(unchecked) var sparePermits: [HeldPermits] = []
   /// How the last rejected call was answered: in a flood of rejections the next one is answered alike.
-  @exclusivity(unchecked) private var lastRejection: (error: RPCError, fields: HTTP2FieldList)?
+  @exclusivity(unchecked) private var lastRejection: Rejection?
   /// That of the last call whose was another than the one before.
   @exclusivity(unchecked) private var lastMetadata = Metadata()
   /// The gated calls that came with this read, and whose requests may not be whole yet.
@@ -375,12 +380,12 @@ public final class ServerConnection {
 
   /// Answers a call that has no handler with an error.
   private func answer(_ stream: HTTP2StreamID, with error: RPCError) {
-    if let lastRejection, lastRejection.error == error {
-      _ = self.session.sendHeaders(stream, lastRejection.fields, endStream: true)
+    if case .of(error, let fields)? = self.lastRejection {
+      _ = self.session.sendHeaders(stream, fields, endStream: true)
       return
     }
     let fields = ResponseFields.trailersOnly(error, [:], self.limits)
-    self.lastRejection = (error, fields)
+    self.lastRejection = .of(error, fields)
     _ = self.session.sendHeaders(stream, fields, endStream: true)
   }
 

@@ -12,62 +12,56 @@ struct ConnectionTimers {
     case sweep
   }
 
-  private let headerBlockTimeout: Duration
-  private let sweepInterval: Duration
-  private var handshake: MonotonicInstant?
-  private var headerBlock: MonotonicInstant?
-  private var sweep: MonotonicInstant?
+  // In nanoseconds, and `distantFuture` for a timer that does not run: each connection holds them.
+  private let headerBlockTimeout: Int64
+  private let sweepInterval: Int64
+  private var handshake: MonotonicInstant
+  private var headerBlock = MonotonicInstant.distantFuture
+  private var sweep = MonotonicInstant.distantFuture
 
   init(limits: WireLimits, now: MonotonicInstant) {
-    self.headerBlockTimeout = .nanoseconds(limits.headerBlockTimeout)
+    self.headerBlockTimeout = limits.headerBlockTimeout
     // A stall is noticed at most a third late.
-    self.sweepInterval = .nanoseconds(max(limits.stallTimeout / 3, 1))
-    self.handshake = now.advanced(by: .nanoseconds(limits.handshakeTimeout))
+    self.sweepInterval = max(limits.stallTimeout / 3, 1)
+    self.handshake = now.advanced(byNanoseconds: limits.handshakeTimeout)
   }
 
   /// The earliest of the timers that run.
   var next: MonotonicInstant? {
-    let earliest = min(
-      self.handshake ?? .distantFuture,
-      self.headerBlock ?? .distantFuture,
-      self.sweep ?? .distantFuture
-    )
+    let earliest = min(self.handshake, self.headerBlock, self.sweep)
     return earliest == .distantFuture ? nil : earliest
   }
 
   mutating func received(hasSettings: Bool, insideHeaderBlock: Bool, now: MonotonicInstant) {
     if hasSettings {
-      self.handshake = nil
+      self.handshake = .distantFuture
     }
     if !insideHeaderBlock {
-      self.headerBlock = nil
-    } else if self.headerBlock == nil {
-      self.headerBlock = now.advanced(by: self.headerBlockTimeout)
+      self.headerBlock = .distantFuture
+    } else if self.headerBlock == .distantFuture {
+      self.headerBlock = now.advanced(byNanoseconds: self.headerBlockTimeout)
     }
   }
 
   mutating func streamOpened(now: MonotonicInstant) {
-    if self.sweep == nil {
-      self.sweep = now.advanced(by: self.sweepInterval)
+    if self.sweep == .distantFuture {
+      self.sweep = now.advanced(byNanoseconds: self.sweepInterval)
     }
   }
 
   mutating func swept(streamsOpen: Bool, now: MonotonicInstant) {
-    self.sweep = streamsOpen ? now.advanced(by: self.sweepInterval) : nil
+    self.sweep = streamsOpen ? now.advanced(byNanoseconds: self.sweepInterval) : .distantFuture
   }
 
   mutating func fired(now: MonotonicInstant) -> OnFired {
-    if let timer = self.handshake, timer <= now {
-      self.handshake = nil
+    if self.handshake <= now {
+      self.handshake = .distantFuture
       return .handshakeTimedOut
     }
-    if let timer = self.headerBlock, timer <= now {
-      self.headerBlock = nil
+    if self.headerBlock <= now {
+      self.headerBlock = .distantFuture
       return .headerBlockTimedOut
     }
-    if let timer = self.sweep, timer <= now {
-      return .sweep
-    }
-    return .none
+    return self.sweep <= now ? .sweep : .none
   }
 }
