@@ -69,9 +69,21 @@ need_python() {
   fi
 }
 
+# renew_umbrella DIRECTORY: to be called before a build whose products go there. SwiftPM compiles a target again when a module
+# that it names has changed, and the compiler leaves a module file alone that came out the same. Bulwark only exports other
+# modules, so it comes out the same when the layout of a type in them changes, and a program that names Bulwark alone would
+# go on to use the old layout. Without its file it is written, and what names it compiled.
+renew_umbrella() {
+  local module=$1/Modules/Bulwark.swiftmodule
+  [ -e "$module" ] || return 0
+  [ -z "$(find Sources Package.swift -name '*.swift' -newer "$module" -print -quit)" ] || rm -f "$module"
+}
+
 # build_release PRODUCT...: release builds; the modules they share are compiled once. Sets `release`, their directory.
 build_release() {
   local product
+  release=$(swift build -c release --show-bin-path)
+  renew_umbrella "$release"
   for product in "$@"; do
     say "building $product (release)"
     swift build -c release --product "$product" >.build/release-build.log 2>&1 || {
@@ -79,7 +91,6 @@ build_release() {
       die "release build of $product failed"
     }
   done
-  release=$(swift build -c release --show-bin-path)
 }
 
 # Hand-written Swift, one path a line.
