@@ -10,7 +10,7 @@ from idle import allow_descriptors, measure
 from programs import Server, binary
 
 CONNECTIONS = 1_000
-MAX_KIB_EACH = 24
+MAX_KIB_EACH = 17
 
 pytestmark = pytest.mark.usefixtures("needs_our_programs")
 
