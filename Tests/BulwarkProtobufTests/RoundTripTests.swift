@@ -66,6 +66,28 @@ struct RoundTripTests {
     )
   }
 
+  @Test(
+    "large messages, whether or not most of their bytes are those of their fields",
+    arguments: [0, 1, 8, 100, 110, 115, 120, 125, 127, 128, 200, 16_383, 16_384]
+  )
+  func large(length: Int) throws {
+    let message = Repeateds.with {
+      $0.strings = [String](repeating: String(repeating: "a", count: length), count: 100)
+      $0.byteStrings = [[UInt8]](repeating: [UInt8](repeating: 7, count: length), count: 100)
+      $0.messages = [.with { $0.bytesValue = [UInt8](repeating: 8, count: length) }]
+    }
+    let value = length == 0 ? [] : Wire.delimited(15, [UInt8](repeating: 8, count: length))
+    let bytes =
+      Wire.repeated(Wire.delimited(14, [UInt8](repeating: 0x61, count: length)), count: 100)
+      + Wire.repeated(Wire.delimited(15, [UInt8](repeating: 7, count: length)), count: 100)
+      + Wire.delimited(17, value)
+    #expect(try message.serializedBytes() == bytes)
+    var buffer = ByteBuffer()
+    try message.serialize(into: &buffer)
+    #expect(buffer == ByteBuffer(bytes: bytes))
+    #expect(try Repeateds(serializedBytes: bytes) == message)
+  }
+
   @Test("repeated fields of every type, with and without packing")
   func repeateds() throws {
     let message = Repeateds.with {
