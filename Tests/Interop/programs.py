@@ -25,13 +25,14 @@ def binary(name: str) -> str:
 class Program:
     """A child process whose output is collected line by line."""
 
-    def __init__(self, *command: str):
+    def __init__(self, *command: str, environment: dict[str, str] | None = None):
         self.command = command
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._ended = False
         # A backtrace of a crash is of use; a process that stops to make one interactively is not.
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1", "SWIFT_BACKTRACE": "interactive=no,color=no"}
+        everyone = {"PYTHONUNBUFFERED": "1", "SWIFT_BACKTRACE": "interactive=no,color=no"}
+        environment = {**os.environ, **everyone, **(environment or {})}
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -111,8 +112,14 @@ class Program:
 class Server(Program):
     """A program that says where it listens."""
 
-    def __init__(self, *command: str, port: int = 0, address: tuple[str, ...] | None = None):
-        super().__init__(*command, *(address or ("--listen", f"127.0.0.1:{port}")))
+    def __init__(
+        self,
+        *command: str,
+        port: int = 0,
+        address: tuple[str, ...] | None = None,
+        environment: dict[str, str] | None = None,
+    ):
+        super().__init__(*command, *(address or ("--listen", f"127.0.0.1:{port}")), environment=environment)
         try:
             match = self.wait_for_line(r"^listening on (?:\S+:)(\d+)$")
         except AssertionError:

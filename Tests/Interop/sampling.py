@@ -3,6 +3,7 @@
 import dataclasses
 import pathlib
 import statistics
+import struct
 import threading
 import time
 
@@ -13,7 +14,25 @@ from programs import Program
 class Sample:
     seconds: float
     anonymous_kib: int
+    """The pages that the program has, those included that malloc keeps for what comes."""
     descriptors: int
+    live_kib: float
+    """What the program holds of the heap; 0 if it is not counted."""
+
+
+@dataclasses.dataclass
+class LiveBytes:
+    """Programs that count what they hold of the heap (Benchmarks/Preload/live.c)."""
+
+    preload: pathlib.Path
+    folder: pathlib.Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"LD_PRELOAD": str(self.preload), "BULWARK_LIVE_BYTES": f"{self.folder}/"}
+
+    def kib(self, pid: int) -> float:
+        return struct.unpack("=q", (self.folder / str(pid)).read_bytes())[0] / 1024
 
 
 def anonymous_kib(pid: int) -> int:
@@ -24,21 +43,19 @@ def anonymous_kib(pid: int) -> int:
     raise ProcessLookupError(f"process {pid} has no memory any more")
 
 
-def slope_per_minute(samples: list[Sample]) -> float:
+def slope_per_minute(seconds: list[float], kib: list[float]) -> float:
     """By how many KiB a minute the memory grows, by least squares."""
-    if len(samples) < 2:
-        return 0.0
-    line = statistics.linear_regression([s.seconds for s in samples], [s.anonymous_kib for s in samples])
-    return line.slope * 60
+    return statistics.linear_regression(seconds, kib).slope * 60 if len(kib) > 1 else 0.0
 
 
 class Sampler:
     """Samples programs in a thread of its own until it is stopped."""
 
-    def __init__(self, programs: dict[str, Program], every: float):
+    def __init__(self, programs: dict[str, Program], every: float, live: LiveBytes | None = None):
         self.samples: dict[str, list[Sample]] = {name: [] for name in programs}
         self._programs = programs
         self._every = every
+        self._live = live
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -49,9 +66,10 @@ class Sampler:
             for name, program in self._programs.items():
                 try:
                     memory, descriptors = anonymous_kib(program.process.pid), program.descriptors()
+                    live = self._live.kib(program.process.pid) if self._live else 0
                 except (FileNotFoundError, ProcessLookupError):
                     return
-                self.samples[name].append(Sample(time.monotonic() - started, memory, descriptors))
+                self.samples[name].append(Sample(time.monotonic() - started, memory, descriptors, live))
 
     def stop(self) -> None:
         self._stopped.set()

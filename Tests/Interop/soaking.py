@@ -7,7 +7,7 @@ import dataclasses
 import re
 
 from programs import Program, Server, binary
-from sampling import Sample, Sampler, slope_per_minute
+from sampling import LiveBytes, Sample, Sampler, slope_per_minute
 
 SUMS = re.compile(r"^(client|server): (\d+) calls started, (\d+) ended$")
 
@@ -26,8 +26,13 @@ class Soak:
         """Without the first fifth, in which memory is taken that is then used again."""
         return self.samples[side][len(self.samples[side]) // 5 :]
 
-    def slope(self, side: str) -> float:
-        return slope_per_minute(self.settled(side))
+    def live_slope(self, side: str) -> float:
+        samples = self.settled(side)
+        return slope_per_minute([s.seconds for s in samples], [s.live_kib for s in samples])
+
+    def anonymous_slope(self, side: str) -> float:
+        samples = self.settled(side)
+        return slope_per_minute([s.seconds for s in samples], [s.anonymous_kib for s in samples])
 
     def descriptors(self, side: str) -> tuple[int, int]:
         """The fewest and the most that were open."""
@@ -35,21 +40,25 @@ class Soak:
         return min(counts), max(counts)
 
 
-def soak(seconds: float, share: float, every: float, programs: list[Program]) -> Soak:
+def soak(
+    seconds: float, share: float, every: float, programs: list[Program], live: LiveBytes | None = None
+) -> Soak:
     """Soaks for this time, at this share of what the two can do.
 
     `programs` gets those that it starts, to be killed if this fails.
     """
-    server = Server(binary("interop-peer"), "server", "--count-calls")
+    environment = live.environment if live else None
+    server = Server(binary("interop-peer"), "server", "--count-calls", environment=environment)
     programs.append(server)
     client = Program(
         *(binary("interop-peer"), "soak", "--target", server.target),
         *("--seconds", str(seconds), "--share", str(share)),
+        environment=environment,
     )
     programs.append(client)
     # What comes before is the measurement of the full load.
     client.wait_for_line("^soaking", 60)
-    sampler = Sampler({"client": client, "server": server}, every)
+    sampler = Sampler({"client": client, "server": server}, every, live)
     try:
         client.wait_for_line(r"^\d+ calls/s$", seconds + 60)
     finally:
