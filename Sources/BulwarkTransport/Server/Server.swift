@@ -224,6 +224,7 @@ public final class Server: Service, Sendable {
       jitter: .random(in: -1...1),
       compression: self.configuration.compression,
       memory: loop.memory,
+      recurring: loop.recurring,
       time: .system,
       now: .now()
     )

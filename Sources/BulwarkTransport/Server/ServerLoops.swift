@@ -1,4 +1,5 @@
 import BulwarkHTTP2
+import BulwarkWire
 import NIOCore
 import Synchronization
 
@@ -12,6 +13,7 @@ final class ServerLoop: @unchecked Sendable {
   let memory = HTTP2Memory()
   let writeBuffer = WriteBuffer()
   let readBuffer = ReadBuffer()
+  let recurring = RecurringRequest()
 
   init(_ eventLoop: any EventLoop) {
     self.eventLoop = eventLoop

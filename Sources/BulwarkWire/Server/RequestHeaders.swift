@@ -22,6 +22,8 @@ struct RequestHeaders: ~Copyable {
   private var recurring: RecurringMetadata
   /// The time that the client gives the call, in nanoseconds.
   private(set) var timeout: Int64?
+  /// Which field of the block says so: the last one, should there be several.
+  private(set) var timeoutField: Int?
   /// What the requests may be compressed with.
   private(set) var encoding = CompressionAlgorithm.identity
   /// What the client reads.
@@ -37,9 +39,17 @@ struct RequestHeaders: ~Copyable {
     self.recurring = RecurringMetadata(after: earlier)
   }
 
-  /// The metadata, and whether the next request's is to be compared with it.
-  consuming func takeMetadata() -> (Metadata, isToBeRemembered: Bool) {
-    self.recurring.take()
+  /// What the block asks for, and whether the next block's metadata is to be compared with its own.
+  consuming func call(of entry: MethodEntry) -> (RequestedCall, hasNewMetadata: Bool) {
+    let (encoding, acceptedEncodings) = (self.encoding, self.acceptedEncodings)
+    let (metadata, isToBeRemembered) = self.recurring.take()
+    let call = RequestedCall(
+      entry: entry,
+      metadata: metadata,
+      encoding: encoding,
+      acceptedEncodings: acceptedEncodings
+    )
+    return (call, isToBeRemembered)
   }
 
   /// Reads the block.
@@ -56,8 +66,9 @@ struct RequestHeaders: ~Copyable {
   ) -> Rejection? {
     var fault: RPCError?
     let span = bytes.span
-    for field in fields {
+    for (index, field) in fields.enumerated() {
       let name = HeaderName(span.extracting(field.name))
+      if name == .grpcTimeout { self.timeoutField = index }
       if let error = self.read(field, name, span.extracting(field.value), in: bytes) {
         fault = fault ?? error
       }

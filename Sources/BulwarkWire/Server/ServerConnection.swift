@@ -23,6 +23,7 @@ public final class ServerConnection {
   /// How responses are compressed.
   package let responseCompression: ResponseCompression
   private let peer: Peer
+  private let recurring: RecurringRequest
   private let time: TimeSource
   /// Where it counts what it does, if somebody wants to know; set before the first byte.
   @exclusivity(unchecked) package var counters: ConnectionCounters?
@@ -41,8 +42,6 @@ public final class ServerConnection {
   @exclusivity(unchecked) var sparePermits: [HeldPermits] = []
   /// How the last rejected call was answered: in a flood of rejections the next one is answered alike.
   @exclusivity(unchecked) private var lastRejection: Rejection?
-  /// That of the last call whose was another than the one before.
-  @exclusivity(unchecked) private var lastMetadata = Metadata()
   /// The gated calls that came with this read, and whose requests may not be whole yet.
   @exclusivity(unchecked) var collectingCalls: [ServerStream] = []
   /// How many bytes of unfinished requests are kept.
@@ -59,6 +58,7 @@ public final class ServerConnection {
   ///   - jitter: a random number from -1 to 1, for the maximum age.
   ///   - compression: what responses are compressed with, and what requests may be.
   ///   - memory: what HTTP/2 allocates from; malloc if there is none.
+  ///   - recurring: what the last call's headers were, on this or another connection of the same methods.
   ///   - time: what the contexts of its calls read for "time remaining"; the connection itself does not.
   public init(
     methods: MethodTable,
@@ -70,6 +70,7 @@ public final class ServerConnection {
     jitter: Double = 0,
     compression: CompressionOptions = CompressionOptions(),
     memory: HTTP2Memory? = nil,
+    recurring: RecurringRequest = RecurringRequest(),
     time: TimeSource,
     now: MonotonicInstant
   ) {
@@ -84,6 +85,7 @@ public final class ServerConnection {
     self.compression = compression
     self.responseCompression = ResponseCompression(compression, limits)
     self.peer = peer
+    self.recurring = recurring
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
     self.life = ServerLife(life, jitter: jitter, now: now)
@@ -184,46 +186,60 @@ public final class ServerConnection {
     endStream: Bool,
     now: MonotonicInstant
   ) {
-    let bytes = self.session.fieldBytes
-    let accepted = self.compression.accepted
-    var headers = RequestHeaders(after: self.lastMetadata)
-    if let rejection = headers.read(
-      fields.lazy.map { self.session.field($0) },
-      in: bytes,
-      accepting: accepted
-    ) {
-      self.answer(stream, with: rejection)
-      return
-    }
-    guard let entry = self.methods.entry(forPath: bytes[headers.path]) else {
-      self.answer(stream, with: .unknownMethod(path: bytes[headers.path]))
-      return
+    let call: RequestedCall
+    let timeout: Int64?
+    if let known = self.recurring.call(of: fields, in: self.session) {
+      (call, timeout) = known
+    } else {
+      let bytes = self.session.fieldBytes
+      var headers = RequestHeaders(after: self.recurring.metadata)
+      if let rejection = headers.read(
+        fields.lazy.map { self.session.field($0) },
+        in: bytes,
+        accepting: self.compression.accepted
+      ) {
+        self.answer(stream, with: rejection)
+        return
+      }
+      guard let entry = self.methods.entry(forPath: bytes[headers.path]) else {
+        self.answer(stream, with: .unknownMethod(path: bytes[headers.path]))
+        return
+      }
+      timeout = headers.timeout
+      let timeoutField = headers.timeoutField
+      let (read, hasNewMetadata) = headers.call(of: entry)
+      self.recurring.remember(
+        read,
+        of: fields,
+        timeoutField: timeoutField,
+        hasNewMetadata: hasNewMetadata,
+        in: self.session
+      )
+      call = read
     }
     guard self.heldCalls < self.limits.maxRunningHandlers else {
       self.session.reset(stream, .refusedStream, isGlitch: true)
       return
     }
-    self.accept(stream, entry, headers, endStream: endStream, now: now)
+    self.accept(stream, call, timeout, endStream: endStream, now: now)
   }
 
   private func accept(
     _ stream: HTTP2StreamID,
-    _ entry: MethodEntry,
-    _ headers: consuming RequestHeaders,
+    _ requested: RequestedCall,
+    _ timeout: Int64?,
     endStream: Bool,
     now: MonotonicInstant
   ) {
-    let given = headers.timeout.map { now.advanced(byNanoseconds: $0) }
-    let (encoding, acceptedEncodings) = (headers.encoding, headers.acceptedEncodings)
-    let (metadata, isToBeRemembered) = headers.takeMetadata()
-    if isToBeRemembered { self.lastMetadata = metadata }
+    let entry = requested.entry
+    let given = timeout.map { now.advanced(byNanoseconds: $0) }
     if let given, given <= now {
       self.answer(stream, with: .deadlineExceeded)
       return
     }
     var arriving = ArrivingCall(
       method: entry.descriptor,
-      metadata: metadata,
+      metadata: requested.metadata,
       peer: self.peer,
       arrival: now,
       deadline: given
@@ -240,13 +256,13 @@ public final class ServerConnection {
     let deadline = arriving.deadline
     // Consumed, as are the others: each part that is copied instead costs two counts of its references.
     let context = (consume arriving).admitted(time: self.time)
-    context.beginCompression(accepted: acceptedEncodings, responses: self.compression.algorithm)
+    context.beginCompression(accepted: requested.acceptedEncodings, responses: self.compression.algorithm)
     let state = ServerStream(
       ServerCall(
         id: stream,
         entry: entry,
         context: context,
-        requestEncoding: encoding,
+        requestEncoding: requested.encoding,
         mustWait: permits?.hasWaits ?? false
       ),
       maxMessageBytes: self.limits.maxReceiveMessageBytes,
