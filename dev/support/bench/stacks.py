@@ -86,20 +86,30 @@ def serving(stack: Stack, certificate: Certificate | None = None, has_two_cores:
 
 @contextlib.contextmanager
 def _serving_files(stack: Stack) -> Iterator[int]:
-    """nghttpd takes a port, says nothing, and has to be asked until it answers."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with _ended(subprocess.Popen(pinned(SERVER_CORE, [*stack.server, str(port)]), stdin=subprocess.DEVNULL)):
-        deadline = time.monotonic() + 10
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port)).close()
-                break
-            except ConnectionRefusedError:
-                if time.monotonic() > deadline:
-                    sys.exit(f"{stack.name} does not listen on port {port}")
-                time.sleep(0.01)
-        yield port
+    """nghttpd takes a port, says nothing, and has to be asked until it answers; another program may have the port by then."""
+    for _ in range(10):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        process = subprocess.Popen(pinned(SERVER_CORE, [*stack.server, str(port)]), stdin=subprocess.DEVNULL)
+        with _ended(process):
+            if _answers(process, port):
+                yield port
+                return
+    sys.exit(f"{stack.name} found no port to listen on")
+
+
+def _answers(process: subprocess.Popen, port: int) -> bool:
+    """Whether the program listens on the port; False if it has ended instead."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+        except ConnectionRefusedError:
+            time.sleep(0.01)
+        else:
+            # Somebody else may answer in its place: then it has ended, or does at once.
+            return process.poll() is None
+    return False
 
 
 @contextlib.contextmanager
