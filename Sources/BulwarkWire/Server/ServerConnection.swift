@@ -188,11 +188,11 @@ public final class ServerConnection {
   ) {
     let call: RequestedCall
     let timeout: Int64?
-    if let known = self.recurring.call(of: fields, in: self.session) {
+    if let known = self.recurring.call(of: fields, from: self.peer, in: self.session) {
       (call, timeout) = known
     } else {
       let bytes = self.session.fieldBytes
-      var headers = RequestHeaders(after: self.recurring.metadata)
+      var headers = RequestHeaders(after: self.recurring.metadata(for: self.peer))
       if let rejection = headers.read(
         fields.lazy.map { self.session.field($0) },
         in: bytes,
@@ -211,6 +211,7 @@ public final class ServerConnection {
       self.recurring.remember(
         read,
         of: fields,
+        from: self.peer,
         timeoutField: timeoutField,
         hasNewMetadata: hasNewMetadata,
         in: self.session

@@ -120,8 +120,8 @@ struct ServerStreamMachine {
   /// Whether the call is to be answered now: true once.
   mutating func answer() -> Bool {
     guard !self.isAnswered else { return false }
+    if self.isCollecting { self.stopCollecting() }
     self.state = .answered
-    self.stopCollecting()
     return true
   }
 }

@@ -1,7 +1,8 @@
 import BulwarkCore
 import BulwarkTestKit
-import BulwarkWire
 import Testing
+
+@testable import BulwarkWire
 
 /// Whatever requests have come before, a request is read for what it says.
 @Suite(.tags(.wirePoint)) struct RecurringRequestTests {
@@ -74,5 +75,19 @@ import Testing
     }
     let malformed = try self.reading(of: (Sample.unary.path, [("grpc-timeout", "250")]), by: client)
     #expect(malformed.grpcStatus == "13")
+  }
+
+  @Test func connectionsShareWhatOnePeerSaysAndNoOtherPeerIsComparedWithIt() throws {
+    let recurring = RecurringRequest()
+    let (alice, bob) = (Peer(address: "ipv4:10.0.0.1:5000"), Peer(address: "ipv4:10.0.0.2:5000"))
+    let secret: Request = (Sample.unary.path, [("token", "alice's")])
+    let read = try self.reading(of: secret, by: EngineClient(peer: alice, recurring: recurring))
+    #expect(recurring.metadata(for: Peer(address: "ipv4:10.0.0.1:5001")) == read.metadata)
+    #expect(recurring.metadata(for: bob).isEmpty)
+    let other: Request = (Sample.unary.path, [])
+    #expect(
+      try self.reading(of: other, by: EngineClient(peer: bob, recurring: recurring)).metadata?.isEmpty == true
+    )
+    #expect(recurring.metadata(for: alice).isEmpty)
   }
 }

@@ -23,17 +23,20 @@ final class EngineClient {
     http2: HTTP2Limits = HTTP2Limits(),
     compression: CompressionOptions = CompressionOptions(),
     gates: [any AdmissionGate] = [],
-    life: ServerConnectionLife = ServerConnectionLife()
+    life: ServerConnectionLife = ServerConnectionLife(),
+    peer: Peer = Peer(address: "test"),
+    recurring: RecurringRequest = RecurringRequest()
   ) {
     var registry = Sample.registry()
     registry.protect(gates: gates, interceptors: [])
     self.server = ServerConnection(
       methods: MethodTable(registry),
-      peer: Peer(address: "test"),
+      peer: peer,
       http2Limits: http2,
       limits: limits,
       life: life,
       compression: compression,
+      recurring: recurring,
       time: self.clock.timeSource,
       now: self.clock.now
     )
