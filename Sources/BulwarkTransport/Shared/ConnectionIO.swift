@@ -21,8 +21,9 @@ extension ClientConnection: WireConnection {}
 ///
 /// Used on its event loop only.
 final class ConnectionIO<Connection: WireConnection> {
-  /// How much goes into one write, so that one connection does not hold the loop for long.
-  private static var writeLimit: Int { 256 * 1024 }
+  /// How much goes into one write, so that one connection does not hold the loop for long. More than the 256 KiB after
+  /// which a stream is backed up, with their frames: the rest would be a write of a few bytes for each that is full.
+  private static var writeLimit: Int { 320 * 1024 }
 
   /// How long the last bytes may take to go before the channel is closed anyway.
   private static var lingerTimeout: TimeAmount { .seconds(5) }
@@ -106,6 +107,15 @@ final class ConnectionIO<Connection: WireConnection> {
     self.isFlushing = false
     self.timer?.update(self.connection.nextDeadline)
     self.closeIfFinished()
+  }
+
+  /// Writes what there is so far, in the middle of `runOutputs`.
+  func write() {
+    guard !self.isFlushing, self.context != nil else { return }
+    self.isFlushing = true
+    self.collect()
+    self.writeAll()
+    self.isFlushing = false
   }
 
   private func writeAll() {

@@ -22,6 +22,21 @@ import Testing
     #expect(link.answers == 20)
     try link.close()
   }
+
+  /// Or the client would wait until all are handled, and the server then for all that the client makes of the answers.
+  @Test func manyCallsOfOneReadAreAnsweredInParts() throws {
+    let link = try TLSLink()
+    for number in 0..<70 {
+      try link.startCall("call \(number)")
+    }
+    link.serverSocket.reset()
+    try link.deliverToServer()
+    #expect(link.serverSocket.writes == 3)
+    #expect(link.serverSocket.flushes == 3)
+    try link.deliverToClient()
+    #expect(link.answers == 70)
+    try link.close()
+  }
 }
 
 /// A server and a client over TLS, in memory.
