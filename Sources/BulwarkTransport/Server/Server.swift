@@ -225,6 +225,7 @@ public final class Server: Service, Sendable {
       compression: self.configuration.compression,
       memory: loop.memory,
       recurring: loop.recurring,
+      buffers: loop.buffers,
       time: .system,
       now: .now()
     )

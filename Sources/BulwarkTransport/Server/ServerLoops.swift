@@ -14,6 +14,7 @@ final class ServerLoop: @unchecked Sendable {
   let writeBuffer = WriteBuffer()
   let readBuffer = ReadBuffer()
   let recurring = RecurringRequest()
+  let buffers = MessageBuffers()
 
   init(_ eventLoop: any EventLoop) {
     self.eventLoop = eventLoop

@@ -42,9 +42,13 @@ package struct MessageDeframer {
   /// A message that lies whole in the chunk is a slice of it, and keeps the chunk's memory alive. It is compressed as
   /// ``latestEncoding`` says.
   ///
+  /// - Parameter buffers: what a large message that comes in pieces is put together in; malloc's memory if there are none.
   /// - Throws: `.resourceExhausted` if a message declares more than the limit, before anything is reserved for
   ///   it; `.internalError` if it is marked as compressed, which no encoding was agreed for.
-  package mutating func next(from chunk: inout ByteBuffer) throws(RPCError) -> ByteBuffer? {
+  package mutating func next(
+    from chunk: inout ByteBuffer,
+    buffers: MessageBuffers? = nil
+  ) throws(RPCError) -> ByteBuffer? {
     if self.prefixCount < Self.prefixLength {
       guard self.readPrefix(from: &chunk) else { return nil }
       try self.checkPrefix()
@@ -53,7 +57,7 @@ package struct MessageDeframer {
       self.prefixCount = 0
       return message
     }
-    return self.continueMessage(from: &chunk)
+    return self.continueMessage(from: &chunk, buffers)
   }
 
   private mutating func readPrefix(from chunk: inout ByteBuffer) -> Bool {
@@ -87,17 +91,20 @@ package struct MessageDeframer {
     self.length = UInt32(truncatingIfNeeded: declared)
   }
 
-  private mutating func continueMessage(from chunk: inout ByteBuffer) -> ByteBuffer? {
+  private mutating func continueMessage(from chunk: inout ByteBuffer, _ buffers: MessageBuffers?)
+    -> ByteBuffer?
+  {
     let length = Int(self.length)
     var message = self.partial ?? ByteBuffer()
     self.partial = nil
     if message.capacity == 0 {
-      message.reserveCapacity(min(length, Self.initialReservation))
+      // Memory that is there already is not bought with a claim.
+      message.grow(to: min(length, Self.initialReservation), length > Self.initialReservation ? buffers : nil)
     }
     if let bytes = chunk.readSlice(length: min(chunk.readableBytes, length - message.readableBytes)) {
       if message.writableBytes < bytes.readableBytes {
         let total = message.readableBytes + bytes.readableBytes
-        message.reserveCapacity(min(length, Self.growth * total))
+        message.grow(to: min(length, Self.growth * total), buffers)
       }
       message.writeImmutableBuffer(bytes)
     }
@@ -106,6 +113,7 @@ package struct MessageDeframer {
       return nil
     }
     self.prefixCount = 0
+    if message.storageCapacity > Self.initialReservation { buffers?.keep(message) }
     return message
   }
 }
@@ -122,6 +130,14 @@ extension RPCError {
 }
 
 extension ByteBuffer {
+  /// Moves what it holds to where there is room for so many bytes.
+  fileprivate mutating func grow(to capacity: Int, _ buffers: MessageBuffers?) {
+    guard let buffers else { return self.reserveCapacity(capacity) }
+    var larger = buffers.take(capacity: capacity)
+    larger.writeBuffer(&self)
+    self = larger
+  }
+
   /// The bytes at these indices, or none where the buffer has none.
   func slice(_ range: Range<Int>) -> ByteBuffer {
     range.isEmpty ? ByteBuffer() : self.getSlice(at: range.lowerBound, length: range.count) ?? ByteBuffer()

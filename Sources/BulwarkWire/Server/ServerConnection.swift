@@ -24,6 +24,7 @@ public final class ServerConnection {
   package let responseCompression: ResponseCompression
   private let peer: Peer
   private let recurring: RecurringRequest
+  private let buffers: MessageBuffers
   private let time: TimeSource
   /// Where it counts what it does, if somebody wants to know; set before the first byte.
   @exclusivity(unchecked) package var counters: ConnectionCounters?
@@ -59,6 +60,7 @@ public final class ServerConnection {
   ///   - compression: what responses are compressed with, and what requests may be.
   ///   - memory: what HTTP/2 allocates from; malloc if there is none.
   ///   - recurring: what the last call's headers were, on this or another connection of the same methods.
+  ///   - buffers: what large unary requests are put together in, on this or another connection.
   ///   - time: what the contexts of its calls read for "time remaining"; the connection itself does not.
   public init(
     methods: MethodTable,
@@ -71,6 +73,7 @@ public final class ServerConnection {
     compression: CompressionOptions = CompressionOptions(),
     memory: HTTP2Memory? = nil,
     recurring: RecurringRequest = RecurringRequest(),
+    buffers: MessageBuffers = MessageBuffers(),
     time: TimeSource,
     now: MonotonicInstant
   ) {
@@ -86,6 +89,7 @@ public final class ServerConnection {
     self.responseCompression = ResponseCompression(compression, limits)
     self.peer = peer
     self.recurring = recurring
+    self.buffers = buffers
     self.time = time
     self.timers = ConnectionTimers(limits: limits, now: now)
     self.life = ServerLife(life, jitter: jitter, now: now)
@@ -301,7 +305,7 @@ public final class ServerConnection {
     }
     let chunk = bytes.slice(range)
     let before = state.machine.collectedBytes
-    let action = state.machine.received(chunk, endStream: endStream)
+    let action = state.machine.received(chunk, endStream: endStream, self.buffers)
     self.collectingBytes += state.machine.collectedBytes - before
     state.lastProgress = now
     switch action {

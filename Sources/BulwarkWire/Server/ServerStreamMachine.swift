@@ -61,10 +61,13 @@ struct ServerStreamMachine {
     if case .answered = self.state { true } else { false }
   }
 
-  mutating func received(_ chunk: consuming ByteBuffer, endStream: Bool) -> OnData {
+  /// - Parameter buffers: what a large unary request is put together in.
+  mutating func received(_ chunk: consuming ByteBuffer, endStream: Bool, _ buffers: MessageBuffers? = nil)
+    -> OnData
+  {
     switch self.state {
     case .collecting:
-      let outcome = self.collect(chunk, endStream: endStream)
+      let outcome = self.collect(chunk, endStream: endStream, buffers)
       if case .keep = outcome { return .keep }
       self.state = if case .start = outcome { .running } else { .answered }
       self.stopCollecting()
@@ -77,11 +80,15 @@ struct ServerStreamMachine {
     }
   }
 
-  private mutating func collect(_ chunk: consuming ByteBuffer, endStream: Bool) -> OnData {
+  private mutating func collect(
+    _ chunk: consuming ByteBuffer,
+    endStream: Bool,
+    _ buffers: MessageBuffers?
+  ) -> OnData {
     var chunk = chunk
     let count = chunk.readableBytes
     do throws(RPCError) {
-      while let next = try self.deframer?.next(from: &chunk) {
+      while let next = try self.deframer?.next(from: &chunk, buffers: buffers) {
         guard self.message == nil else {
           return .reject(.secondRequest)
         }
