@@ -69,7 +69,7 @@ public struct HTTP2FieldList: Hashable, Sendable {
   }
 
   /// The bytes of all fields, and where each stands in them: the list as its receiver would find it.
-  package var received: (fields: [HTTP2Field], bytes: [UInt8]) {
+  package var received: (fields: [HTTP2Field], bytes: ArraySlice<UInt8>) {
     let fields = self.bytes.withUnsafeBufferPointer { bytes in
       var start = 0
       return (0..<self.count).map { _ in
@@ -79,7 +79,7 @@ public struct HTTP2FieldList: Hashable, Sendable {
         return HTTP2Field(start: field, nameCount: prefix.nameCount, valueCount: prefix.valueCount)
       }
     }
-    return (fields, self.bytes)
+    return (fields, self.bytes[...])
   }
 
   /// Calls `body` with the list as nghttp2 wants it. The pointers live no longer than the call: nghttp2 copies

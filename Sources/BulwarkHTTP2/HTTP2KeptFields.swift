@@ -35,38 +35,34 @@ public struct HTTP2KeptFields {
     else {
       return false
     }
-    // The places are those that both sides were given with their bytes, so they lie within them.
-    return self.bytes.withUnsafeBytes { kept in
-      session.fields.bytes.withUnsafeBytes { received in
-        for (index, field) in self.fields.enumerated() {
-          let other = session.fields.fields[block.lowerBound + index]
-          let isException = index == exception
-          guard field.name.count == other.name.count, isException || field.value.count == other.value.count
-          else {
-            return false
-          }
-          // A value follows its name: one comparison for both.
-          let end = isException ? field.name.upperBound : field.value.upperBound
-          guard Self.isSame(kept[field.name.lowerBound..<end], as: received, at: other.name.lowerBound) else {
-            return false
-          }
-        }
-        return true
-      }
+    let others = session.fields.fields[block]
+    for (index, (field, other)) in zip(self.fields, others).enumerated() {
+      guard field.name.count == other.name.count, index == exception || field.value.count == other.value.count
+      else { return false }
     }
+    // Names and values follow each other, so one comparison does for all of them, or two around the exception.
+    guard let exception, self.fields.indices.contains(exception) else {
+      return self.isSame(0..<self.bytes.count, at: others[block.lowerBound].name.lowerBound, of: session)
+    }
+    let end = self.fields[exception].name.upperBound, next = self.fields[exception].value.upperBound
+    return self.isSame(0..<end, at: others[block.lowerBound].name.lowerBound, of: session)
+      && self.isSame(
+        next..<self.bytes.count,
+        at: others[block.lowerBound + exception].value.upperBound,
+        of: session
+      )
   }
 
-  private static func isSame(
-    _ bytes: Slice<UnsafeRawBufferPointer>,
-    as others: UnsafeRawBufferPointer,
-    at start: Int
-  ) -> Bool {
-    guard !bytes.isEmpty else { return true }
-    let (kept, received) = (UnsafeRawBufferPointer(rebasing: bytes), others[start..<start + bytes.count])
-    guard let left = kept.baseAddress, let right = UnsafeRawBufferPointer(rebasing: received).baseAddress
-    else {
-      return false
+  /// Whether the bytes of these places are those that the session has received there.
+  private func isSame(_ places: Range<Int>, at start: Int, of session: HTTP2Session) -> Bool {
+    self.bytes.withUnsafeBytes { kept in
+      session.fields.bytes.withUnsafeBytes { received in
+        guard start + places.count <= received.count else { return false }
+        let left = UnsafeRawBufferPointer(rebasing: kept[places])
+        let right = UnsafeRawBufferPointer(rebasing: received[start..<start + places.count])
+        guard let left = left.baseAddress, let right = right.baseAddress else { return true }
+        return memcmp(left, right, places.count) == 0
+      }
     }
-    return memcmp(left, right, kept.count) == 0
   }
 }

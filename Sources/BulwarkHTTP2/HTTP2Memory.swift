@@ -99,14 +99,17 @@ private struct FreeBlocks {
   /// least that a peer has to take (RFC 9113, section 4.2).
   static let leastFrameBuffer = 16_384
 
-  private var heads: [UnsafeMutableRawPointer?]
+  /// The first free block of each class. No array: nghttp2 comes here twenty times a call, and an array looks each time
+  /// whether it is shared.
+  private let heads: UnsafeMutablePointer<UnsafeMutableRawPointer?>
   private(set) var keptBytes = 0
   private let limit: Int
   var lendsFrameBuffer = false
   private var frameBuffer: (block: UnsafeMutableRawPointer, size: Int)?
 
   init(limit: Int) {
-    self.heads = Array(repeating: nil, count: Self.classes)
+    self.heads = .allocate(capacity: Self.classes)
+    self.heads.initialize(repeating: nil, count: Self.classes)
     self.limit = limit
   }
 
@@ -124,6 +127,7 @@ private struct FreeBlocks {
   /// of its own and rounds up to sixteen. An idle connection holds some thirty blocks.
   static func size(of sizeClass: Int) -> Int { 16 * sizeClass + 8 }
 
+  /// A free block of a class, which `sizeClass(of:)` has named.
   mutating func take(_ sizeClass: Int) -> UnsafeMutableRawPointer? {
     guard let block = self.heads[sizeClass] else { return nil }
     self.heads[sizeClass] = block.load(as: UnsafeMutableRawPointer?.self)
@@ -131,6 +135,7 @@ private struct FreeBlocks {
     return block
   }
 
+  /// Keeps a block of such a class, if there is room for it.
   mutating func keep(_ block: UnsafeMutableRawPointer, _ sizeClass: Int) -> Bool {
     guard self.keptBytes + Self.size(of: sizeClass) <= self.limit else { return false }
     block.storeBytes(of: self.heads[sizeClass], as: UnsafeMutableRawPointer?.self)
@@ -146,12 +151,15 @@ private struct FreeBlocks {
     return block
   }
 
+  /// Gives everything back to the system; it is not used any more.
   mutating func releaseAll() {
     free(self.frameBuffer?.block)
     self.frameBuffer = nil
-    for sizeClass in self.heads.indices {
+    for sizeClass in 0..<Self.classes {
       while let block = self.take(sizeClass) { free(block) }
     }
+    self.heads.deinitialize(count: Self.classes)
+    self.heads.deallocate()
   }
 }
 

@@ -1,5 +1,3 @@
-import struct NIOCore.ByteBuffer
-
 /// Up to eight bytes that go out before a payload, held inline: gRPC's five-byte message prefix costs no buffer.
 public struct HTTP2Prefix: Hashable, Sendable {
   /// The bytes not yet sent, the first in the highest byte.
@@ -18,13 +16,13 @@ public struct HTTP2Prefix: Hashable, Sendable {
     self.init(bytes: UInt64(flag) << 32 | UInt64(length), count: 5)
   }
 
-  /// Moves the first `limit` bytes, or all if there are fewer, to the end of `buffer`.
-  mutating func move(upTo limit: Int, into buffer: inout ByteBuffer) -> Int {
-    let moved = min(Int(self.count), limit)
-    // All eight bytes are written at once; those that do not count are written over by what follows.
-    buffer.setInteger(self.bits, at: buffer.writerIndex)
-    buffer.moveWriterIndex(forwardBy: moved)
-    self.bits <<= 8 * UInt64(moved)
+  /// Moves its bytes to the beginning of `free`, as many as there is room for.
+  mutating func move(into free: UnsafeMutableRawBufferPointer) -> Int {
+    let moved = min(Int(self.count), free.count)
+    for index in 0..<moved {
+      self.bits = self.bits << 8 | self.bits >> 56
+      free[index] = UInt8(truncatingIfNeeded: self.bits)
+    }
     self.count -= UInt8(truncatingIfNeeded: moved)
     return moved
   }

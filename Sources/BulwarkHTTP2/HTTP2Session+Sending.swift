@@ -153,8 +153,13 @@ extension HTTP2Session {
   /// Writes a DATA frame: the header that nghttp2 has made, then the bytes that `nextData` promised.
   final func writeData(_ id: HTTP2StreamID, header: UnsafePointer<UInt8>, count: Int) -> Int32 {
     guard let stream = self.streams[id] else { return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE.rawValue }
-    self.outbound.writeBytes(UnsafeRawBufferPointer(start: header, count: 9))
-    stream.outbound.move(count, into: &self.outbound)
+    let header = UnsafeRawBufferPointer(start: header, count: 9)
+    // In one step: each change of a buffer looks anew whether it is shared and has room.
+    self.outbound.writeWithUnsafeMutableBytes(minimumWritableBytes: header.count + count) { free in
+      free.copyMemory(from: header)
+      let payload = UnsafeMutableRawBufferPointer(rebasing: free[header.count..<header.count + count])
+      return header.count + stream.outbound.move(into: payload)
+    }
     self.queuedTotal -= count
     if stream.isAboveHighWater && stream.outbound.count < Self.lowWater {
       stream.isAboveHighWater = false

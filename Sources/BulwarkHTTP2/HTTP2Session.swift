@@ -98,7 +98,7 @@ extension HTTP2Session {
 
   /// The bytes of all header fields that the events of the last `receive` speak of. Valid until ``nextEvent()`` has
   /// returned nil.
-  public final var fieldBytes: [UInt8] { self.fields.bytes }
+  public final var fieldBytes: ArraySlice<UInt8> { self.fields.bytes }
 
   /// The places of a field in ``fieldBytes``, for an index out of ``HTTP2Event/headers(stream:fields:kind:endStream:)``;
   /// empty places for an index that is not valid any more.

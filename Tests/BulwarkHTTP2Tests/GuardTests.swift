@@ -112,20 +112,25 @@ import Testing
 
   @Test func aPrefixMovesOutInPieces() {
     var prefix = HTTP2Prefix(flag: 1, length: 0x0203_0405)
-    var buffer = ByteBuffer()
-    #expect(prefix.move(upTo: 2, into: &buffer) == 2)
-    #expect(prefix.move(upTo: 0, into: &buffer) == 0)
-    #expect(prefix.move(upTo: 10, into: &buffer) == 3)
-    #expect(prefix.count == 0 && Array(buffer.readableBytesView) == [1, 2, 3, 4, 5])
+    let pieces = [2, 0, 10].map { room in
+      [UInt8](unsafeUninitializedCapacity: room) { free, count in
+        count = prefix.move(
+          into: UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(free)[..<room])
+        )
+      }
+    }
+    #expect(pieces == [[1, 2], [], [3, 4, 5]])
+    #expect(prefix.count == 0)
   }
 
   @Test(arguments: [0, 1, 8, 200])
   func aPrefixHasUpToEightBytes(count: UInt8) {
     var prefix = HTTP2Prefix(bytes: 0x0102_0304_0506_0708, count: count)
-    var buffer = ByteBuffer()
     let bytes = Array((UInt8(1)...8).suffix(Int(count)))
-    #expect(prefix.move(upTo: 100, into: &buffer) == bytes.count)
-    #expect(Array(buffer.readableBytesView) == bytes)
+    let moved = [UInt8](unsafeUninitializedCapacity: 100) { free, count in
+      count = prefix.move(into: UnsafeMutableRawBufferPointer(free))
+    }
+    #expect(moved == bytes)
   }
 
   @Test func aQueueYieldsItsBytesInOrderWhateverThePieces() {
@@ -138,7 +143,11 @@ import Testing
       }
       #expect(queue.count == 35)
       var buffer = ByteBuffer()
-      while queue.count > 0 { queue.move(min(piece, queue.count), into: &buffer) }
+      while queue.count > 0 {
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: piece) { free in
+          queue.move(into: UnsafeMutableRawBufferPointer(rebasing: free[..<piece]))
+        }
+      }
       let expected = (UInt8(0)..<5).flatMap { number -> [UInt8] in
         [9, 0, 0, 0, number] + [UInt8](repeating: number, count: Int(number))
       }

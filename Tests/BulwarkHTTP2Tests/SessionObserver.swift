@@ -71,7 +71,7 @@ final class SessionObserver {
     change(&self.streams[id, default: Stream()])
   }
 
-  private static func text(_ field: HTTP2Field, _ bytes: [UInt8]) -> String {
+  private static func text(_ field: HTTP2Field, _ bytes: ArraySlice<UInt8>) -> String {
     String(decoding: bytes[field.name], as: UTF8.self) + ": "
       + String(decoding: bytes[field.value], as: UTF8.self)
   }

@@ -11,13 +11,24 @@ struct InboundFields: Sendable {
     var firstByte: Int
     var listSize = 0
     var fieldCount = 0
+
+    /// Counts a field, whose name and value have so many bytes. Whether the block is within the limits with it.
+    mutating func add(_ byteCount: Int, maxListSize: Int, maxFields: Int) -> Bool {
+      // Each part is at most 64 KiB and the parts of a block are bounded by CONTINUATION frames; no overflow.
+      self.listSize += byteCount + 32
+      self.fieldCount += 1
+      return self.listSize <= maxListSize && self.fieldCount <= maxFields
+    }
   }
 
   /// More room than this is not kept from one read to the next: enough for some fifty calls a read.
   private static let maxKeptBytes = 12 * 1024
   private static let maxKeptFields = 512
 
-  private(set) var bytes: [UInt8] = []
+  /// The bytes of the fields, as far as `byteCount`, and room for those of others: to make an array longer by a few bytes takes
+  /// three times as long as to copy them to where it has room.
+  private var room: [UInt8] = []
+  private var byteCount = 0
   private(set) var fields: [HTTP2Field] = []
   private(set) var block: Block?
   let maxListSize: Int
@@ -30,15 +41,19 @@ struct InboundFields: Sendable {
     self.maxFields = limits.maxHeaderFields
   }
 
+  /// The bytes of all fields.
+  var bytes: ArraySlice<UInt8> { self.room[..<self.byteCount] }
+
   /// Forgets the blocks that were handed up, and moves the one in progress to the front.
   mutating func discardDelivered() {
     guard var block = self.block else {
-      self.bytes.removeAll(keepingCapacity: true)
+      self.byteCount = 0
       self.fields.removeAll(keepingCapacity: true)
       return
     }
     let shift = block.firstByte
-    self.bytes.removeFirst(shift)
+    self.room.removeFirst(shift)
+    self.byteCount -= shift
     self.fields.removeFirst(block.firstField)
     for index in self.fields.indices {
       let field = self.fields[index]
@@ -55,35 +70,37 @@ struct InboundFields: Sendable {
 
   /// What was handed up has been looked at: room that only an unusual read needs goes back.
   mutating func shrink() {
-    guard self.bytes.capacity > Self.maxKeptBytes || self.fields.capacity > Self.maxKeptFields,
+    guard self.room.count > Self.maxKeptBytes || self.fields.capacity > Self.maxKeptFields,
       self.block == nil
     else { return }
-    self.bytes = []
+    self.room = []
+    self.byteCount = 0
     self.fields = []
   }
 
   mutating func beginBlock(stream: HTTP2StreamID) {
-    self.block = Block(stream: stream, firstField: self.fields.count, firstByte: self.bytes.count)
+    self.block = Block(stream: stream, firstField: self.fields.count, firstByte: self.byteCount)
   }
 
   mutating func append(name: UnsafeBufferPointer<UInt8>, value: UnsafeBufferPointer<UInt8>) {
-    guard var block = self.block else { return }
-    // Each part is at most 64 KiB and the parts of a block are bounded by CONTINUATION frames; no overflow.
-    block.listSize += name.count + value.count + 32
-    block.fieldCount += 1
-    if block.listSize <= self.maxListSize && block.fieldCount <= self.maxFields {
-      self.fields.append(
-        HTTP2Field(start: self.bytes.count, nameCount: name.count, valueCount: value.count)
-      )
-      self.bytes.append(addingCapacity: name.count + value.count) { bytes in
-        bytes.withUnsafeMutableBufferPointer { free, count in
-          _ = free.initialize(fromContentsOf: name)
-          _ = free[name.count...].initialize(fromContentsOf: value)
-          count = name.count + value.count
-        }
-      }
+    let count = name.count + value.count
+    guard self.block?.add(count, maxListSize: self.maxListSize, maxFields: self.maxFields) ?? false else {
+      return
     }
-    self.block = block
+    let start = self.byteCount, middle = start + name.count, end = start + count
+    self.fields.append(HTTP2Field(start: start, nameCount: name.count, valueCount: value.count))
+    if end > self.room.count {
+      self.room.append(contentsOf: repeatElement(0, count: max(end, 2 * self.room.count) - self.room.count))
+    }
+    self.room.withUnsafeMutableBytes { room in
+      UnsafeMutableRawBufferPointer(rebasing: room[start..<middle]).copyMemory(
+        from: UnsafeRawBufferPointer(name)
+      )
+      UnsafeMutableRawBufferPointer(rebasing: room[middle..<end]).copyMemory(
+        from: UnsafeRawBufferPointer(value)
+      )
+    }
+    self.byteCount = end
   }
 
   /// Forgets the block in progress, if it is this stream's: what follows of it will not be reported.
@@ -98,7 +115,7 @@ struct InboundFields: Sendable {
     defer { self.block = nil }
     guard let block = self.block else { return nil }
     if !keep || self.rejection(of: block) != nil {
-      self.bytes.removeSubrange(block.firstByte...)
+      self.byteCount = block.firstByte
       self.fields.removeSubrange(block.firstField...)
     }
     return block

@@ -9,12 +9,14 @@ struct OutboundQueue {
 
     var count: Int { Int(self.prefix.count) + self.payload.readableBytes }
 
-    mutating func move(upTo limit: Int, into buffer: inout ByteBuffer) -> Int {
-      let prefixMoved = self.prefix.move(upTo: limit, into: &buffer)
-      let payloadMoved = min(limit - prefixMoved, self.payload.readableBytes)
+    mutating func move(into free: UnsafeMutableRawBufferPointer) -> Int {
+      let prefixMoved = self.prefix.move(into: free)
+      let payloadMoved = min(free.count - prefixMoved, self.payload.readableBytes)
       if payloadMoved > 0 {
         self.payload.readWithUnsafeReadableBytes { bytes in
-          buffer.writeBytes(UnsafeRawBufferPointer(rebasing: bytes[..<payloadMoved]))
+          UnsafeMutableRawBufferPointer(rebasing: free[prefixMoved...])
+            .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[..<payloadMoved]))
+          return payloadMoved
         }
       }
       return prefixMoved + payloadMoved
@@ -37,16 +39,21 @@ struct OutboundQueue {
     self.count += chunk.count
   }
 
-  /// Moves the first `length` bytes, or all if there are fewer, to the end of `buffer`.
-  mutating func move(_ length: Int, into buffer: inout ByteBuffer) {
-    var remaining = length
-    while remaining > 0, let moved = self.first?.move(upTo: remaining, into: &buffer) {
-      remaining -= moved
+  /// Moves its first bytes to `free`, as many as there are and there is room for.
+  ///
+  /// - Returns: how many.
+  mutating func move(into free: UnsafeMutableRawBufferPointer) -> Int {
+    var total = 0
+    while total < free.count,
+      let moved = self.first?.move(into: UnsafeMutableRawBufferPointer(rebasing: free[total...]))
+    {
+      total += moved
       if self.first?.count == 0 {
         self.first = self.rest.popFirst()
       }
     }
-    self.count -= length - remaining
+    self.count -= total
+    return total
   }
 
   mutating func removeAll() {

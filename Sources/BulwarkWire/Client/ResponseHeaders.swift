@@ -18,7 +18,7 @@ struct ResponseHeaders: ~Copyable {
   /// - Parameter accepted: what the client has offered to read.
   init(
     _ fields: some Sequence<HTTP2Field>,
-    in bytes: [UInt8],
+    in bytes: ArraySlice<UInt8>,
     accepting accepted: CompressionAlgorithms = []
   ) {
     let span = bytes.span
@@ -32,7 +32,7 @@ struct ResponseHeaders: ~Copyable {
 
   consuming func takeMetadata() -> Metadata { self.metadata }
 
-  private mutating func read(_ field: HTTP2Field, _ name: HeaderName, in bytes: [UInt8]) {
+  private mutating func read(_ field: HTTP2Field, _ name: HeaderName, in bytes: ArraySlice<UInt8>) {
     // Sliced where an array is needed: each slice counts as one more reference.
     var value: ArraySlice<UInt8> { bytes[field.value] }
     switch name {

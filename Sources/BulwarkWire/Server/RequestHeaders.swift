@@ -61,7 +61,7 @@ struct RequestHeaders: ~Copyable {
   /// - Returns: how the request is turned away; nil if it is a call.
   mutating func read(
     _ fields: some Sequence<HTTP2Field>,
-    in bytes: [UInt8],
+    in bytes: ArraySlice<UInt8>,
     accepting accepted: CompressionAlgorithms
   ) -> Rejection? {
     var fault: RPCError?
@@ -103,7 +103,7 @@ struct RequestHeaders: ~Copyable {
     _ field: HTTP2Field,
     _ name: HeaderName,
     _ span: Span<UInt8>,
-    in bytes: [UInt8]
+    in bytes: ArraySlice<UInt8>
   ) -> RPCError? {
     // Sliced where an array is needed: each slice counts as one more reference.
     var value: ArraySlice<UInt8> { bytes[field.value] }

@@ -108,7 +108,7 @@ import Testing
       bytes += Array(name.utf8)
       bytes += Array(value.utf8)
     }
-    return ResponseHeaders(places, in: bytes)
+    return ResponseHeaders(places, in: bytes[...])
   }
 
   private var initial: ResponseHeaders {
