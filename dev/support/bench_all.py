@@ -11,6 +11,7 @@ import time
 
 from bench.company import MOST
 from bench.figures import KINDS, Figure, figures, table
+from bench.halting import polling
 
 # What each suite says for itself; the rest of its file stands under its name.
 LISTS = (*KINDS, "latency", "notes")
@@ -54,6 +55,17 @@ def times(seconds: dict[str, float]) -> str:
     return "\n".join(["| suite | took |", "|---|---:|", *(f"| {name} | {clock(each)} |" for name, each in rows)])
 
 
+def code_of(command: list[str]) -> int:
+    """A suite's. When this program is to end, the suite is asked to, and may stop its servers before it does."""
+    suite = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    try:
+        return suite.wait()
+    finally:
+        if suite.poll() is None:
+            suite.terminate()
+            suite.wait()
+
+
 def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes}:{rest:02} min"
@@ -66,14 +78,15 @@ def main() -> None:
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every value there, too")
     options = parser.parse_args()
     found, seconds, failures = {}, {}, []
-    with tempfile.TemporaryDirectory() as folder:
+    with polling() as halting, tempfile.TemporaryDirectory() as folder:
+        print(halting)
         for suite in options.suite:
             name, _, command = suite.partition("=")
             print(f"\n## {name}\n", flush=True)
             file = pathlib.Path(folder) / name
             choices = ["--json", str(file), *EXTRA.get(name, []), *(["--quick"] if options.quick else [])]
             start = time.monotonic()
-            code = subprocess.run([*shlex.split(command), *choices], stdin=subprocess.DEVNULL).returncode
+            code = code_of([*shlex.split(command), *choices])
             seconds[name] = time.monotonic() - start
             if code != 0:
                 failures.append(f"dev/bench {name} ended with {code}")

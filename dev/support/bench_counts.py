@@ -24,6 +24,7 @@ from bench import callgrind, steps
 from bench.callgrind import Profile
 from bench.page import fill
 from bench.results import Count, Row, at_most
+from bench.signals import unwinding
 from bench_load import Running, client_calls, h2load, serving, unary_body
 from bench_machine import description
 from bench_memory import memory_of_one
@@ -252,7 +253,7 @@ def main() -> None:
 
     thresholds = json.loads(THRESHOLDS.read_text())
     runs = []
-    with tempfile.TemporaryDirectory() as name, unary_body() as body:
+    with unwinding(), tempfile.TemporaryDirectory() as name, unary_body() as body:
         folder = pathlib.Path(name)
         build_preloads(THRESHOLDS.parent / "Preload", folder)
         bench = Bench(options.ours, folder, folder, body)

@@ -9,6 +9,7 @@ import tempfile
 from collections import defaultdict
 
 from bench import report
+from bench.halting import polling
 from bench.results import Result, Row, Target
 from bench.stacks import LOAD_CORE, OURS, output, pinned
 from bench_machine import description, first_line
@@ -45,7 +46,7 @@ def main() -> None:
     options = parsed()
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     times = ["--rounds", "9", "--seconds", "0.03"]
-    with tempfile.TemporaryDirectory() as samples:
+    with polling() as halting, tempfile.TemporaryDirectory() as samples:
         for _ in range(options.rounds):
             ours = json.loads(output(pinned(LOAD_CORE, [str(options.ours), *times, "--json", "--samples", samples])))
             theirs = json.loads(output(pinned(LOAD_CORE, [str(options.cpp), *times, "--samples", samples])))
@@ -57,12 +58,12 @@ def main() -> None:
         Result(Row(name.replace(" ", "-"), title, "messages/s", TARGETS), values[name])
         for name, title in MESSAGES.items()
     ]
-    head = description({"rounds": options.rounds, "core": LOAD_CORE})
+    head = description({"rounds": options.rounds, "core": LOAD_CORE, "halting": str(halting)})
     head["versions"] |= {
         SWIFT_PROTOBUF: re.findall(r'swift-protobuf", exact: "([^"]+)"', MANIFEST.read_text())[0],
         CPP_PROTOBUF: first_line("pkg-config", "--modversion", "protobuf"),
     }
-    print(report.heading(head))
+    print(f"{report.heading(head)}\n{halting}")
     print("\n" + report.figures(results, (OURS, SWIFT_PROTOBUF, CPP_PROTOBUF)) + "\n\n" + report.verdicts(results))
     if options.json:
         options.json.write_text(json.dumps(head | {"rows": [result.fields for result in results]}, indent=1) + "\n")

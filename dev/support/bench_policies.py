@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 
+from bench.halting import polling
 from bench.results import Count, Result, Row, at_most
 from bench.stacks import OURS
 from bench_machine import description
@@ -109,10 +110,11 @@ def main() -> None:
     options.samples = options.samples or (11 if options.quick else 101)
 
     ours, theirs = [], []
-    for _ in range(options.rounds):
-        ours.append(run([options.ours, "--samples", str(options.samples)]))
-        if options.go:
-            theirs.append(run([options.go, "--samples", str(options.samples)]))
+    with polling() as halting:
+        for _ in range(options.rounds):
+            ours.append(run([options.ours, "--samples", str(options.samples)]))
+            if options.go:
+                theirs.append(run([options.go, "--samples", str(options.samples)]))
 
     operations = {}
     for name in ORDER:
@@ -141,9 +143,10 @@ def main() -> None:
     targets = judged(ours)
     if options.json:
         report["rows"] = [each.fields for each in beside_go(ours, theirs) + targets]
-        settings = {"rounds": options.rounds, "samples": options.samples}
+        settings = {"rounds": options.rounds, "samples": options.samples, "halting": str(halting)}
         options.json.write_text(json.dumps(description(settings) | report, indent=1) + "\n")
 
+    print(halting)
     print(f"nanoseconds per operation and core, medians of {options.rounds} rounds taken in turn with Go")
     print("allocations are those of a single task; those of contended ones are not counted")
     print("Go with every core means something only on a machine that does nothing else")

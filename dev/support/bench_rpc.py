@@ -1,6 +1,7 @@
 """Servers and clients beside their rivals, one on core 0 and its load on core 1: figures, ratios, targets, verdicts."""
 
 import argparse
+import contextlib
 import json
 import pathlib
 import re
@@ -10,6 +11,7 @@ from collections.abc import Sequence
 
 from bench import report
 from bench.company import Company
+from bench.halting import polling
 from bench.load import WINDOW_BITS, files
 from bench.results import Result
 from bench.rows import Bench, Latency, Measurement, measurements
@@ -86,7 +88,8 @@ def run(
         print(f"round {number + 1} of {rounds}", file=sys.stderr)
         for measurement in chosen:
             for name in measurement.stacks[:: -1 if number % 2 else 1]:
-                with company.watched():
+                own = bench.halting.own() if measurement.is_halting else contextlib.nullcontext()
+                with own, company.watched():
                     sample = measurement.run(bench, programs[name])
                 for row, value in sample.values.items():
                     values[row][name].append(value)
@@ -103,12 +106,13 @@ def main() -> None:
     options = parsed()
     need_two_cores()
     allow_many_connections()
-    chosen = measurements(re.compile(options.only), options.quick)
-    if not chosen:
-        sys.exit(f"no row has an id that matches {options.only!r}")
     company = Company()
-    with files() as made:
-        bench = Bench(options.peers / "load/.build/load", made, options.seconds, warm_up=min(0.5, options.seconds / 2))
+    with polling() as halting, files() as made:
+        chosen = measurements(re.compile(options.only), options.quick, halting)
+        if not chosen:
+            sys.exit(f"no row has an id that matches {options.only!r}")
+        generator, warm_up = options.peers / "load/.build/load", min(0.5, options.seconds / 2)
+        bench = Bench(generator, made, options.seconds, warm_up, halting)
         results, samples = run(chosen, stacks(options, made.folder), bench, options.rounds, company)
     settings = {
         "rounds": options.rounds,
@@ -116,12 +120,13 @@ def main() -> None:
         "warm-up seconds": bench.warm_up,
         "servers": SERVER_SETTINGS | {"core": SERVER_CORE},
         "load": {"window bytes": (1 << WINDOW_BITS) - 1, "core": LOAD_CORE},
+        "halting": str(halting),
         "share of the cores that others took": company.fields,
     }
     head = description(settings)
     head["versions"] |= versions(options.peers)
     latency = report.latencies(samples)
-    print(f"{report.heading(head)}\n{company}")
+    print(f"{report.heading(head)}\n{halting}\n{company}")
     print("\n" + report.figures(results, (OURS, CPP, SWIFT, GO, CEILING)) + "\n\n" + report.verdicts(results))
     if latency:
         print("\n" + report.latency_table(latency))

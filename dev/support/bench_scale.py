@@ -15,6 +15,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bench.halting import polling
 from bench.load import Load, generated
 from bench.results import Count, Row, at_most
 from bench.series import Series
@@ -151,9 +152,11 @@ def main() -> None:
     amounts = QUICK if options.quick else FULL
     rounds = options.rounds or amounts.rounds
     bench = Bench(options.server, options.policy_bench, pathlib.Path(options.generator), amounts)
-    for number in range(1, rounds + 1):
-        print(f"round {number} of {rounds}", file=sys.stderr)
-        bench.round()
+    with polling() as halting:
+        for number in range(1, rounds + 1):
+            print(f"round {number} of {rounds}", file=sys.stderr)
+            bench.round()
+    print(halting)
     for series in bench.series:
         print("\n".join(series.lines()))
     print("\nMemory of one\n\n| | median | target | |\n|---|---|---|---|")
@@ -161,7 +164,8 @@ def main() -> None:
         print(memory_line(count))
     if options.json:
         rows = [each.row() for each in bench.series] + [each.fields for each in bench.memory]
-        settings = {"quick": options.quick, "rounds": rounds, "seconds": amounts.seconds}
+        amount = {"quick": options.quick, "rounds": rounds, "seconds": amounts.seconds}
+        settings = amount | {"halting": str(halting)}
         options.json.write_text(json.dumps({**description(settings), "scale": rows}, indent=2) + "\n")
 
 

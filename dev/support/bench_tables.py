@@ -28,6 +28,8 @@ CALLS = (
     "two-cores-8x32",
     "one-in-flight-p50",
     "one-in-flight-p99",
+    "one-in-flight-halting-p50",
+    "one-in-flight-halting-p99",
     "open-50-p99",
     "open-50-p99.9",
     "open-80-p99",
@@ -41,6 +43,7 @@ CALLS = (
     "client-stream-100",
     "client-stream-64k",
     "bidi-1x1",
+    "bidi-1x1-halting",
     "bidi-8x32",
     "bidi-64k",
     "client-1",
@@ -105,10 +108,15 @@ def taken(report: dict, suite: str) -> str:
     settings = settings_of(report, suite)
     versions = ", ".join(f"{name} {version}" for name, version in report["versions"].items())
     company = settings.get("share of the cores that others took", {}).get("median", 0)
+    halting = f" {upper_first(settings['halting'])}." if "halting" in settings else ""
     return (
         f"Taken on {report['date']} on {report['machine']}, with {versions}: medians of {settings['rounds']} rounds in turn,"
-        f" while other programs took {company:.0%} of the cores."
+        f" while other programs took {company:.0%} of the cores.{halting}"
     )
+
+
+def upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def settings_of(report: dict, suite: str) -> dict:

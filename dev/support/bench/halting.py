@@ -21,7 +21,7 @@ GOVERNOR = "devices/system/cpu/cpuidle/current_governor"
 POLL_NS = 200_000
 # Tells the suites of a run, which find the value changed, what it was.
 OWN = "BULWARK_BENCH_OWN_HALT_POLL_NS"
-# A core halves its limit when it has halted for longer than the parameter says; twice as often as it needs to forget it.
+# A core halves its limit when it has halted for longer than the parameter says: twice as often as it takes to forget it.
 HALTS, HALT_SECONDS = 2 * POLL_NS.bit_length(), 0.001
 
 

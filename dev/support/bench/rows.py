@@ -3,8 +3,9 @@
 import pathlib
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bench.halting import Halting
 from bench.load import MEBIBYTE, Files, Load, Rate, client_rate, generated, h2load
 from bench.results import Row, Target
 from bench.stacks import CEILING, CPP, GO, OURS, POLICIES, SWIFT, Stack, serving
@@ -18,6 +19,9 @@ CAPACITY = "unary-8x32-checked"
 LEAST_OPEN_SECONDS = 5
 # grpc-swift-2 answers fewer calls than half of what gRPC C++ does, so the open loop has no figure for it.
 SERVERS, FAST_SERVERS = (OURS, CPP, SWIFT, GO), (OURS, CPP, GO)
+# Where a message is alone, and the way in which idle cores halt is most of what it waits for.
+ALONE, PING_PONG = "one unary call of 100 B in flight", "bidi ping-pong 100 B, 1 x 1"
+PING_PONG_LOAD = Load("bidi", messages=1000)
 
 
 @dataclass
@@ -28,6 +32,7 @@ class Bench:
     files: Files
     seconds: float
     warm_up: float
+    halting: Halting
     latest: dict[tuple[str, str], float] = field(default_factory=dict)
     # What a reader of the figures has to know of single ones.
     notes: set[str] = field(default_factory=set)
@@ -61,14 +66,18 @@ class Measurement:
     run: Callable[[Bench, Stack], Sample]
     # A row of another measurement that this one needs the value of.
     needs: str | None = None
+    # Whether cores are to halt as the machine has it, when a run changes that.
+    is_halting: bool = False
 
 
-def measurements(wanted: re.Pattern, is_quick: bool) -> Sequence[Measurement]:
+def measurements(wanted: re.Pattern, is_quick: bool, halting: Halting) -> Sequence[Measurement]:
     """Those with a row whose id matches, and what they need, in the order in which they are to be taken."""
     shares = sorted(JUDGED_SHARES if is_quick else JUDGED_SHARES + OTHER_SHARES)
     everything = [
         *_with_h2load(),
         *_closed_loop(),
+        # Where the run changes nothing they would be the same once more.
+        *(_with_halting_cores(halting.own_words) if halting.is_changed else ()),
         *(_open_loop(share) for share in shares),
         *(_clients(in_flight) for in_flight in (1, 32, 100)),
     ]
@@ -130,7 +139,7 @@ def _closed_loop() -> Sequence[Measurement]:
         ),
         _rate("unary-100x1", "unary 100 B, 100 connections x 1 stream", "calls/s", Load(connections=100)),
         _rate("unary-1000x1", "unary 100 B, 1,000 connections x 1 stream", "calls/s", Load(connections=1000)),
-        _one_in_flight(),
+        _one_in_flight("one-in-flight", ALONE, (Target(CPP, 0.9, is_upper=True),)),
         _rate("unary-1k", "unary 1 KiB echo, 8 x 32", "MB/s", Load(connections=8, streams=32, payload=kilobyte)),
         _rate("unary-64k", "unary 64 KiB echo, 8 x 4", "MB/s", Load(connections=8, streams=4, payload=64 * kilobyte)),
         _rate(
@@ -166,7 +175,7 @@ def _closed_loop() -> Sequence[Measurement]:
             "MB/s",
             Load("client-stream", connections=4, payload=64 * kilobyte, messages=100),
         ),
-        _rate("bidi-1x1", "bidi ping-pong 100 B, 1 x 1", "messages/s", Load("bidi", messages=1000), few),
+        _rate("bidi-1x1", PING_PONG, "messages/s", PING_PONG_LOAD, few),
         _rate(
             "bidi-8x32",
             "bidi ping-pong 100 B, 8 x 32",
@@ -197,6 +206,13 @@ def _closed_loop() -> Sequence[Measurement]:
     ]
 
 
+def _with_halting_cores(words: str) -> Sequence[Measurement]:
+    """What a message waits for when it has to wake a core of a virtual machine, which no stack can change."""
+    alone = _one_in_flight("one-in-flight-halting", f"{ALONE}, {words}")
+    streamed = _rate("bidi-1x1-halting", f"{PING_PONG}, {words}", "messages/s", PING_PONG_LOAD)
+    return [replace(each, stacks=(OURS, CPP), is_halting=True) for each in (alone, streamed)]
+
+
 def _rate(
     id: str, title: str, unit: str, load: Load, targets: tuple[Target, ...] = (), has_two_cores: bool = False
 ) -> Measurement:
@@ -209,16 +225,8 @@ def _rate(
     return Measurement((Row(id, title, unit, targets),), SERVERS, run)
 
 
-def _one_in_flight() -> Measurement:
-    rows = tuple(
-        Row(
-            f"one-in-flight-{name}",
-            f"one unary call of 100 B in flight, {name}",
-            "us",
-            (Target(CPP, 0.9, is_upper=True),),
-        )
-        for name in ("p50", "p99")
-    )
+def _one_in_flight(id: str, title: str, targets: tuple[Target, ...] = ()) -> Measurement:
+    rows = tuple(Row(f"{id}-{name}", f"{title}, {name}", "us", targets) for name in ("p50", "p99"))
 
     def run(bench: Bench, stack: Stack) -> Sample:
         with serving(stack) as port:

@@ -1,7 +1,12 @@
+import pathlib
+import signal
+import sys
+import tempfile
 import unittest
 
 from bench.figures import figures
-from bench_all import clock, disturbance, merged, summary, times
+from bench.signals import unwinding
+from bench_all import clock, code_of, disturbance, merged, summary, times
 
 RPC = {
     "machine": "two cores",
@@ -71,3 +76,31 @@ class Summary(unittest.TestCase):
 
     def test_seconds_are_rounded_before_they_become_minutes(self):
         self.assertEqual(clock(59.7), "1:00 min")
+
+
+# Ends the program that started it as soon as it runs itself, and writes down that it could put things in order.
+SUITE = """
+import os, pathlib, signal, sys
+sys.path.insert(0, sys.argv[1])
+from bench.signals import unwinding
+with unwinding():
+    try:
+        os.kill(os.getppid(), signal.SIGTERM)
+        while True:
+            pass
+    finally:
+        pathlib.Path(sys.argv[2]).write_text("in order")
+"""
+
+
+class Ending(unittest.TestCase):
+    def test_a_suite_ends_with_its_code(self):
+        self.assertEqual(code_of([sys.executable, "-c", "raise SystemExit(3)"]), 3)
+
+    def test_a_run_that_is_to_end_lets_its_suite_end_in_order(self):
+        support = pathlib.Path(__file__).resolve().parents[1]
+        with tempfile.TemporaryDirectory() as folder:
+            done = pathlib.Path(folder) / "done"
+            with self.assertRaises(SystemExit) as exit, unwinding():
+                code_of([sys.executable, "-c", SUITE, str(support), str(done)])
+            self.assertEqual((exit.exception.code, done.read_text()), (128 + signal.SIGTERM, "in order"))

@@ -65,6 +65,12 @@ class Tables(unittest.TestCase):
     def test_with_policies_ours_is_the_rate_with_them(self):
         self.assertIn("| with policies, calls/s | 3,900 |  |  |  |  |  |", parts([RPC])["calls"].splitlines())
 
+    def test_how_cores_halted_is_told_where_it_is_known(self):
+        self.assertNotIn("ores halt", parts([RPC])["calls"])
+        settings = RPC["settings"] | {"halting": "cores halt as the machine has it"}
+        words = " ".join(parts([RPC | {"settings": settings}])["calls"].split())
+        self.assertIn("took 20% of the cores. Cores halt as the machine has it. |", words)
+
     def test_what_is_behind_is_named_and_a_longer_time_is_behind(self):
         self.assertEqual(parts([RPC])["calls"].splitlines()[-1], "Behind gRPC C++ are: one call in flight, p50.")
 
