@@ -112,9 +112,8 @@ class Unchanged(Machine):
         for value in ("200000", "300000"):
             (self.sysfs / PARAMETER).write_text(f"{value}\n")
             with self.subTest(value), self.polling() as halting:
-                self.assertEqual(
-                    (self.value, str(halting)), (value, f"cores halt as the machine has it (guest_halt_poll_ns is {value})")
-                )
+                words = f"cores halt as the machine has it (guest_halt_poll_ns is {value})"
+                self.assertEqual((self.value, str(halting)), (value, words))
             self.assertEqual(self.value, value)
 
 
