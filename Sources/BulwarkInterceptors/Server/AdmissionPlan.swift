@@ -122,8 +122,8 @@ final class AdmissionPlan: Sendable {
   }
 
   private func takeToken(at now: Int64) -> Refusal? {
-    guard let limiter = self.policies.rateLimiter, let refusal = limiter.take(1, at: now) else { return nil }
-    limiter.announce(refusal, at: now)
+    guard let refusal = self.policies.rateLimiter?.take(1, at: now) else { return nil }
+    self.policies.rateLimiter?.announce(refusal, at: now)
     return self.shadowed.contains(.rateLimiter) ? nil : refusal
   }
 

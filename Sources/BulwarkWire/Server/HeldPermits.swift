@@ -11,8 +11,10 @@ final class HeldPermits {
   // Free of dynamic exclusivity checks, which were a fifth of what policies cost a call: it is used on the loop, and no
   // access lasts for longer than the statement that makes it.
 
-  // One permit is the common case, and costs no array.
+  // One permit is the common case, and costs no array. It is moved, and a flag says whether it is there: to look whether the
+  // optional is nil, or to take the permit out of it, would copy the permit with all that it refers to.
   @exclusivity(unchecked) private var first: (any AdmissionPermit)?
+  @exclusivity(unchecked) private var holdsFirst = false
   @exclusivity(unchecked) private var others: [any AdmissionPermit] = []
 
   /// What the call still has to wait for.
@@ -24,11 +26,9 @@ final class HeldPermits {
   @exclusivity(unchecked) private var outcome: AdmissionOutcome?
 
   func add(_ permit: consuming any AdmissionPermit) {
-    if self.first == nil {
-      self.first = permit
-    } else {
-      self.others.append(permit)
-    }
+    guard !self.holdsFirst else { return self.others.append(permit) }
+    self.holdsFirst = true
+    self.first = .some(permit)
   }
 
   func add(_ wait: @escaping AdmissionWait) {
@@ -53,13 +53,16 @@ final class HeldPermits {
 
   /// Gives everything back, and is as new.
   func settle(_ outcome: AdmissionOutcome) {
-    let (first, others) = (self.first.take(), self.others)
-    if !others.isEmpty { self.others = [] }
+    var first: (any AdmissionPermit)?
+    swap(&first, &self.first)
+    self.holdsFirst = false
+    var others: [any AdmissionPermit] = []
+    if !self.others.isEmpty { swap(&others, &self.others) }
     self.waits = []
     self.status = nil
     self.isHandlerRunning = false
     self.outcome = nil
-    first?.settle(outcome)
+    if let permit = consume first { permit.settle(outcome) }
     for permit in others {
       permit.settle(outcome)
     }

@@ -13,8 +13,9 @@ extension ServerConnection {
   /// - Throws: the status of the call if it was rejected.
   func admit(_ call: inout ArrivingCall, _ gates: [any AdmissionGate]) throws(RPCError) -> HeldPermits? {
     var held: HeldPermits?
-    for gate in gates {
-      switch gate.admit(&call) {
+    for index in gates.indices {
+      let admission = gates[index].admit(&call)
+      switch consume admission {
       case .admitted: break
       case .holding(let permit): self.emptyPermits(&held).add(permit)
       case .waiting(let wait): self.emptyPermits(&held).add(wait)
@@ -68,7 +69,7 @@ extension ServerConnection {
     self.settle(held, outcome)
   }
 
-  private func settle(_ held: HeldPermits, _ outcome: AdmissionOutcome) {
+  private func settle(_ held: consuming HeldPermits, _ outcome: AdmissionOutcome) {
     held.settle(outcome)
     if self.sparePermits.count < Self.maxSparePermits { self.sparePermits.append(held) }
   }
