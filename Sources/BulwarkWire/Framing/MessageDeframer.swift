@@ -98,8 +98,7 @@ package struct MessageDeframer {
     var message = self.partial ?? ByteBuffer()
     self.partial = nil
     if message.capacity == 0 {
-      // Memory that is there already is not bought with a claim.
-      message.grow(to: min(length, Self.initialReservation), length > Self.initialReservation ? buffers : nil)
+      message.reserveCapacity(min(length, Self.initialReservation))
     }
     if let bytes = chunk.readSlice(length: min(chunk.readableBytes, length - message.readableBytes)) {
       if message.writableBytes < bytes.readableBytes {
@@ -135,7 +134,8 @@ extension ByteBuffer {
     guard let buffers else { return self.reserveCapacity(capacity) }
     var larger = buffers.take(capacity: capacity)
     larger.writeBuffer(&self)
-    self = larger
+    swap(&self, &larger)
+    buffers.keep(larger)
   }
 
   /// The bytes at these indices, or none where the buffer has none.

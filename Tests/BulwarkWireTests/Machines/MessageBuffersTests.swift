@@ -44,16 +44,35 @@ import Testing
     #expect(Set(held.map(self.address)).count == 6)
   }
 
-  @Test func whatIsSmallOrVeryLargeIsNotKept() throws {
-    _ = try self.message(of: 1, count: 60_000)
-    #expect(self.buffers.take(capacity: 0).storageCapacity == 0)
-    _ = try self.message(of: 1, count: 5 << 20)
-    #expect(self.buffers.take(capacity: 0).storageCapacity == 0)
+  /// Or a peer that sends little would bind what a large message has left, and is counted with what it sends.
+  @Test func whoAsksForLittleGetsLittle() {
+    self.buffers.keep(ByteBuffer(repeating: 1, count: 4 << 20))
+    #expect(self.buffers.take(capacity: 300_000).storageCapacity == 512 * 1024)
+    #expect(self.buffers.take(capacity: 3 << 20).storageCapacity == 4 << 20)
+    #expect(self.buffers.keptBytes == 0)
   }
 
-  @Test func fourAreKept() {
-    for _ in 1...6 { self.buffers.keep(ByteBuffer(repeating: 1, count: 200_000)) }
-    let taken = (1...6).map { _ in self.buffers.take(capacity: 0).storageCapacity }
-    #expect(taken.count { $0 >= 200_000 } == 4)
+  @Test func aMessageThatHasBegunHoldsNoMoreThanFourTimesWhatCame() throws {
+    for _ in 1...4 { _ = try self.message(of: 1, count: 3 << 20) }
+    let before = self.buffers.keptBytes
+    var deframer = MessageDeframer(limit: 8 << 20)
+    var piece = ByteBuffer(bytes: Sample.framed([UInt8](repeating: 1, count: 3 << 20))[..<100_000])
+    #expect(try deframer.next(from: &piece, buffers: self.buffers) == nil)
+    #expect(before - self.buffers.keptBytes <= 512 * 1024)
+  }
+
+  @Test func whatIsSmallIsNotKept() throws {
+    _ = try self.message(of: 1, count: 60_000)
+    #expect(self.buffers.keptBytes == 0)
+  }
+
+  @Test func sixteenMebibytesAreKeptAndTheOldestGoFirst() {
+    self.buffers.keep(ByteBuffer(repeating: 1, count: 1 << 20))
+    for _ in 1...4 { self.buffers.keep(ByteBuffer(repeating: 1, count: 4 << 20)) }
+    #expect(self.buffers.keptBytes == 16 << 20)
+    self.buffers.keep(ByteBuffer(repeating: 1, count: 32 << 20))
+    #expect(self.buffers.keptBytes == 16 << 20)
+    for _ in 1...4 { #expect(self.buffers.take(capacity: 4 << 20).storageCapacity == 4 << 20) }
+    #expect(self.buffers.keptBytes == 0)
   }
 }
