@@ -88,20 +88,3 @@ private final class Owner: ClientConnectionOwner {
     }
   }
 }
-
-/// A socket that, once broken, closes its channel while a write is under way.
-private final class BreakableSocket: ChannelOutboundHandler {
-  typealias OutboundIn = ByteBuffer
-  typealias OutboundOut = ByteBuffer
-
-  var isBroken = false
-
-  func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-    guard self.isBroken else {
-      context.write(data, promise: promise)
-      return
-    }
-    promise?.fail(ChannelError.eof)
-    context.close(promise: nil)
-  }
-}

@@ -15,7 +15,8 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
 
   /// How many unary calls that came in one read share a write. All of them would be fewer writes, but then a client with
   /// many calls on one connection falls into step with the server: it waits while they are handled, and the server waits
-  /// while it reads the answers. With parts of 32 a connection with 100 calls in flight has 1.6 times as many answered.
+  /// while it reads the answers. With parts of 32, a connection with 100 calls of 100 bytes in flight had 1.6 times as many
+  /// answered.
   private static let callsPerWrite = 32
 
   let connection: ServerConnection
@@ -28,7 +29,8 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   private var wantsRead = false
   /// Whether the channel reads into the loop's buffer, and has not read yet.
   private var awaitsFirstRead = false
-  private var isClosed = false
+  @exclusivity(unchecked) private var isClosed = false
+  @exclusivity(unchecked) private var isRunningOutputs = false
 
   /// The calls whose handler has not returned.
   @exclusivity(unchecked) var handlers = StreamTable<RunningHandler>()
@@ -139,12 +141,11 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
     self.io?.stop()
     self.connection.connectionClosed(now: .now())
     self.runOutputs()
-    self.endIfOver()
   }
 
-  /// Lets go of the connection when nothing of it is left.
+  /// Lets go of the connection when nothing of it is left, nor anything to be started.
   func endIfOver() {
-    guard self.isClosed, self.handlers.isEmpty else { return }
+    guard self.isClosed, self.handlers.isEmpty, !self.isRunningOutputs else { return }
     self.onEnd?()
     self.onEnd = nil
   }
@@ -169,14 +170,22 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
   }
 
   private func runOutputs() {
-    var startedCalls = 0
+    // A write in the middle can close the channel before it returns; then it goes on here with what there is to do about it.
+    guard !self.isRunningOutputs else { return }
+    self.isRunningOutputs = true
+    var unwrittenCalls = 0
     while let output = self.connection.nextOutput() {
       switch consume output {
       case .startUnary(let call, let message):
+        if unwrittenCalls == Self.callsPerWrite {
+          unwrittenCalls = 0
+          self.io?.write()
+        }
+        unwrittenCalls += 1
+        guard !self.isClosed else { self.connection.handlerReturned(call.id); continue }
         self.startUnary(call, message)
-        startedCalls += 1
-        if startedCalls.isMultiple(of: Self.callsPerWrite) { self.io?.write() }
       case .startStream(let call):
+        guard !self.isClosed else { self.connection.handlerReturned(call.id); continue }
         self.startStream(call)
       case .requestBytes(let stream, let bytes):
         self.handlers[stream]?.requests?.received(bytes)
@@ -188,5 +197,7 @@ final class ServerChannelHandler: ChannelDuplexHandler, @unchecked Sendable {
         self.handlers[stream]?.cancel(error)
       }
     }
+    self.isRunningOutputs = false
+    self.endIfOver()
   }
 }
