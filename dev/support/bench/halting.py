@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bench.signals import unwinding
+from bench.signals import ignore, unwinding
 
 SYSFS = pathlib.Path("/sys")
 PARAMETER = "module/haltpoll/parameters/guest_halt_poll_ns"
@@ -76,7 +76,9 @@ class Halting:
             self.settle()
             yield
         finally:
-            self.parameter.write_text(str(POLL_NS))
+            # A signal in contextlib's own steps leaves this to the end of the program, when the run has put its value back.
+            if OWN in os.environ:
+                self.parameter.write_text(str(POLL_NS))
 
 
 @contextlib.contextmanager
@@ -99,10 +101,13 @@ def polling(sysfs: pathlib.Path = SYSFS, settle: Callable[[], None] = settled) -
                 os.environ[OWN] = str(own_ns)
             yield Halting(parameter, own_ns, is_changed, settle)
         finally:
-            os.environ.pop(OWN, None)
-            # A signal may have come before it was known that the value had changed.
-            if is_lower:
-                _is_written(parameter, own_ns)
+            try:
+                ignore()
+            finally:
+                os.environ.pop(OWN, None)
+                # A signal may have come before it was known that the value had changed.
+                if is_lower:
+                    _is_written(parameter, own_ns)
 
 
 def _own_ns(sysfs: pathlib.Path) -> int | None:

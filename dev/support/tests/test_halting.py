@@ -3,11 +3,14 @@ import errno
 import os
 import pathlib
 import signal
+import sys
 import tempfile
 import unittest
+import warnings
 from unittest import mock
 
 from bench.halting import GOVERNOR, OWN, PARAMETER, polling
+from bench.signals import ENDING
 
 
 class Machine(unittest.TestCase):
@@ -56,7 +59,7 @@ class Polling(Machine):
         self.assertEqual(self.value, "0")
 
     def test_every_signal_that_ends_a_run_puts_it_back(self):
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
             handler = signal.getsignal(number)
             with self.subTest(number), self.assertRaises(SystemExit) as exit, self.polling():
                 signal.raise_signal(number)
@@ -71,6 +74,39 @@ class Polling(Machine):
                 signal.raise_signal(signal.SIGINT)
                 signal.raise_signal(signal.SIGTERM)
         self.assertEqual(self.value, "0")
+
+    def test_a_first_signal_at_any_step_of_a_run_puts_it_back(self):
+        handlers = {each: signal.getsignal(each) for each in ENDING}
+        step, is_over = 0, False
+        while not is_over:
+            is_over = not self.is_interrupted(step)
+            for each, handler in handlers.items():
+                signal.signal(each, handler)
+            self.assertEqual((self.value, OWN in os.environ), ("0", False), f"after a signal at step {step}")
+            step += 1
+        self.assertGreater(step, 100)
+
+    def is_interrupted(self, step):
+        """Whether a run has that many steps. Python looks for signals where functions are called, and so do these steps."""
+        left = step
+
+        def count(*_):
+            nonlocal left
+            left -= 1
+            if left < 0:
+                sys.setprofile(None)
+                signal.raise_signal(signal.SIGINT)
+
+        # Outside of the run SIGINT is a KeyboardInterrupt. A file that has just been opened is nobody's yet.
+        with contextlib.suppress(SystemExit, KeyboardInterrupt), warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            try:
+                sys.setprofile(lambda _, event, __: count() if event in ("call", "c_return") else None)
+                with self.polling() as halting, halting.own():
+                    pass
+            finally:
+                sys.setprofile(None)
+        return left < 0
 
     def test_a_signal_that_is_ignored_stays_ignored(self):
         before = signal.signal(signal.SIGHUP, signal.SIG_IGN)

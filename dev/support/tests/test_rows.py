@@ -1,12 +1,14 @@
 import contextlib
 import io
+import os
 import pathlib
 import re
 import tempfile
 import unittest
+from unittest import mock
 
 from bench.company import Company
-from bench.halting import Halting
+from bench.halting import OWN, Halting
 from bench.load import Files
 from bench.results import Row
 from bench.rows import Bench, Measurement, Sample, measurements
@@ -62,7 +64,7 @@ class Halts(unittest.TestCase):
             bench = Bench(NOWHERE, files, 0, 0, halting)
             chosen = [measured("before", False), measured("halting", True), measured("after", False)]
             stacks = {name: Stack(name, []) for name in (OURS, CPP)}
-            with contextlib.redirect_stderr(io.StringIO()):
+            with contextlib.redirect_stderr(io.StringIO()), mock.patch.dict(os.environ, {OWN: "0"}):
                 results, _ = run(chosen, stacks, bench, 2, Company())
         self.assertEqual(
             {result.row.id: result.values[OURS] + result.values[CPP] for result in results},
