@@ -18,6 +18,8 @@ LISTS = (*KINDS, "latency", "notes")
 SHARED = ("machine", "date", "versions", "settings", *LISTS)
 # Counts have no rounds, and two runs show how far they can be trusted.
 EXTRA = {"counts": ["--runs", "2"]}
+# How long a suite may take to stop its servers. Signals are ignored meanwhile, so nobody else ends a wait for one that hangs.
+ENDING_SECONDS = 20
 
 
 def merged(suites: dict[str, dict], seconds: dict[str, float]) -> dict:
@@ -55,15 +57,19 @@ def times(seconds: dict[str, float]) -> str:
     return "\n".join(["| suite | took |", "|---|---:|", *(f"| {name} | {clock(each)} |" for name, each in rows)])
 
 
-def code_of(command: list[str]) -> int:
-    """A suite's. When this program is to end, the suite is asked to, and may stop its servers before it does."""
+def code_of(command: list[str], ending_seconds: float = ENDING_SECONDS) -> int:
+    """A suite's. When this program is to end, the suite is asked to, may stop its servers, and is killed if it hangs."""
     suite = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         return suite.wait()
     finally:
         if suite.poll() is None:
             suite.terminate()
-            suite.wait()
+            try:
+                suite.wait(ending_seconds)
+            except subprocess.TimeoutExpired:
+                suite.kill()
+                suite.wait()
 
 
 def clock(seconds: float) -> str:

@@ -1,3 +1,4 @@
+import os
 import pathlib
 import signal
 import sys
@@ -92,6 +93,16 @@ with unwinding():
         pathlib.Path(sys.argv[2]).write_text("in order")
 """
 
+# Does so, too, and does not end.
+HANGING = """
+import os, pathlib, signal, sys
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+pathlib.Path(sys.argv[1]).write_text(str(os.getpid()))
+os.kill(os.getppid(), signal.SIGTERM)
+while True:
+    signal.pause()
+"""
+
 
 class Ending(unittest.TestCase):
     def test_a_suite_ends_with_its_code(self):
@@ -104,3 +115,12 @@ class Ending(unittest.TestCase):
             with self.assertRaises(SystemExit) as exit, unwinding():
                 code_of([sys.executable, "-c", SUITE, str(support), str(done)])
             self.assertEqual((exit.exception.code, done.read_text()), (128 + signal.SIGTERM, "in order"))
+
+    def test_a_suite_that_hangs_is_killed(self):
+        with tempfile.TemporaryDirectory() as folder:
+            started = pathlib.Path(folder) / "started"
+            with self.assertRaises(SystemExit) as exit, unwinding():
+                code_of([sys.executable, "-c", HANGING, str(started)], ending_seconds=0.05)
+            self.assertEqual(exit.exception.code, 128 + signal.SIGTERM)
+            with self.assertRaises(ProcessLookupError):
+                os.kill(int(started.read_text()), 0)
