@@ -16,12 +16,15 @@ from bench.signals import ignore, unwinding
 
 SYSFS = pathlib.Path("/sys")
 PARAMETER = "module/haltpoll/parameters/guest_halt_poll_ns"
+# Beside it: whether a core that has halted lowers its limit at all, and what it divides it by, 0 for down to nothing.
+ALLOW_SHRINK, SHRINK = "guest_halt_poll_allow_shrink", "guest_halt_poll_shrink"
 # The parameter is there, and does nothing, while another governor is in charge.
 GOVERNOR = "devices/system/cpu/cpuidle/current_governor"
 POLL_NS = 200_000
 # Tells the suites of a run, which find the value changed, what it was.
 OWN = "BULWARK_BENCH_OWN_HALT_POLL_NS"
-# A core halves its limit when it has halted for longer than the parameter says: twice as often as it takes to forget it.
+# A core at least halves its limit when it has halted for longer than the parameter says: twice as often as it takes to
+# forget it.
 HALTS, HALT_SECONDS = 2 * POLL_NS.bit_length(), 0.001
 
 
@@ -51,6 +54,8 @@ class Halting:
     # Whether POLL_NS holds instead.
     is_changed: bool
     settle: Callable[[], None] = settled
+    # Whether a core that halts forgets for how long it polled.
+    is_forgotten: bool = True
 
     def __str__(self) -> str:
         if self.is_changed:
@@ -59,6 +64,11 @@ class Halting:
         return "cores halt as the machine has it" + (
             "" if self.own_ns is None else f" ({self.parameter.name} is {self.own_ns})"
         )
+
+    @property
+    def has_own(self) -> bool:
+        """Whether `own` is anything else than the rest of the run."""
+        return self.is_changed and self.is_forgotten
 
     @property
     def own_words(self) -> str:
@@ -91,7 +101,7 @@ def polling(sysfs: pathlib.Path = SYSFS, settle: Callable[[], None] = settled) -
     parameter = sysfs / PARAMETER
     with unwinding():
         if OWN in os.environ:
-            yield Halting(parameter, int(os.environ[OWN]), is_changed=True, settle=settle)
+            yield Halting(parameter, int(os.environ[OWN]), True, settle, _is_forgotten(parameter))
             return
         own_ns = _own_ns(sysfs)
         is_lower = own_ns is not None and own_ns < POLL_NS
@@ -99,7 +109,7 @@ def polling(sysfs: pathlib.Path = SYSFS, settle: Callable[[], None] = settled) -
             is_changed = is_lower and _is_written(parameter, POLL_NS)
             if is_changed:
                 os.environ[OWN] = str(own_ns)
-            yield Halting(parameter, own_ns, is_changed, settle)
+            yield Halting(parameter, own_ns, is_changed, settle, _is_forgotten(parameter))
         finally:
             try:
                 ignore()
@@ -116,6 +126,14 @@ def _own_ns(sysfs: pathlib.Path) -> int | None:
         return int((sysfs / PARAMETER).read_text()) if is_obeyed else None
     except OSError:
         return None
+
+
+def _is_forgotten(parameter: pathlib.Path) -> bool:
+    try:
+        is_allowed = parameter.with_name(ALLOW_SHRINK).read_text().strip() == "Y"
+        return is_allowed and int(parameter.with_name(SHRINK).read_text()) != 1
+    except OSError:
+        return False
 
 
 def _is_written(parameter: pathlib.Path, value: int) -> bool:

@@ -76,8 +76,8 @@ def measurements(wanted: re.Pattern, is_quick: bool, halting: Halting) -> Sequen
     everything = [
         *_with_h2load(),
         *_closed_loop(),
-        # Where the run changes nothing they would be the same once more.
-        *(_with_halting_cores(halting.own_words) if halting.is_changed else ()),
+        # Where the run changes nothing, or cores do not forget the change, they would be the same once more.
+        *(_with_halting_cores(halting.own_words) if halting.has_own else ()),
         *(_open_loop(share) for share in shares),
         *(_clients(in_flight) for in_flight in (1, 32, 100)),
     ]

@@ -9,7 +9,7 @@ import unittest
 import warnings
 from unittest import mock
 
-from bench.halting import GOVERNOR, OWN, PARAMETER, polling
+from bench.halting import ALLOW_SHRINK, GOVERNOR, OWN, PARAMETER, SHRINK, polling
 from bench.signals import ENDING
 
 
@@ -23,6 +23,7 @@ class Machine(unittest.TestCase):
         for path, text in ((PARAMETER, "0\n"), (GOVERNOR, "haltpoll\n")):
             (self.sysfs / path).parent.mkdir(parents=True)
             (self.sysfs / path).write_text(text)
+        self.shrinks("Y", "2")
         environment = mock.patch.dict(os.environ)
         environment.start()
         self.addCleanup(environment.stop)
@@ -32,6 +33,10 @@ class Machine(unittest.TestCase):
     @property
     def value(self):
         return (self.sysfs / PARAMETER).read_text().strip()
+
+    def shrinks(self, is_allowed, divisor):
+        (self.sysfs / PARAMETER).with_name(ALLOW_SHRINK).write_text(f"{is_allowed}\n")
+        (self.sysfs / PARAMETER).with_name(SHRINK).write_text(f"{divisor}\n")
 
     def polling(self):
         return polling(self.sysfs, settle=lambda: self.settled_at.append(self.value))
@@ -171,3 +176,25 @@ class Own(Machine):
         (self.sysfs / PARAMETER).write_text("300000\n")
         with self.polling() as halting, halting.own():
             self.assertEqual((self.value, self.settled_at), ("300000", []))
+
+    def test_there_is_one_where_a_core_that_halts_forgets_its_limit_by_and_by_or_at_once(self):
+        for divisor in ("2", "10", "0"):
+            self.shrinks("Y", divisor)
+            with self.subTest(divisor), self.polling() as outer, self.polling() as inner:
+                self.assertEqual((outer.has_own, inner.has_own), (True, True))
+
+    def test_there_is_none_where_a_core_that_halts_does_not_forget_its_limit(self):
+        for is_allowed, divisor in (("N", "2"), ("Y", "1")):
+            self.shrinks(is_allowed, divisor)
+            with self.subTest((is_allowed, divisor)), self.polling() as outer, self.polling() as inner:
+                self.assertEqual((self.value, outer.has_own, inner.has_own), ("200000", False, False))
+
+    def test_there_is_none_where_nothing_is_known_of_that(self):
+        (self.sysfs / PARAMETER).with_name(SHRINK).unlink()
+        with self.polling() as halting:
+            self.assertFalse(halting.has_own)
+
+    def test_there_is_none_where_nothing_was_changed(self):
+        (self.sysfs / PARAMETER).write_text("300000\n")
+        with self.polling() as halting:
+            self.assertFalse(halting.has_own)

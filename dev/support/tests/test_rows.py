@@ -19,8 +19,9 @@ NOWHERE = pathlib.Path("/nowhere")
 HALTING_IDS = ["one-in-flight-halting-p50", "one-in-flight-halting-p99", "bidi-1x1-halting"]
 
 
-def rows(only: str = "", own_ns: int = 0, is_changed: bool = True):
-    chosen = measurements(re.compile(only), True, Halting(NOWHERE, own_ns, is_changed))
+def rows(only: str = "", own_ns: int = 0, is_changed: bool = True, is_forgotten: bool = True):
+    halting = Halting(NOWHERE, own_ns, is_changed, is_forgotten=is_forgotten)
+    chosen = measurements(re.compile(only), True, halting)
     return [(measurement, row) for measurement in chosen for row in measurement.rows]
 
 
@@ -43,6 +44,9 @@ class Halts(unittest.TestCase):
 
     def test_a_run_that_changes_nothing_measures_nothing_twice(self):
         self.assertFalse({row.id for _, row in rows(is_changed=False)} & set(HALTING_IDS))
+
+    def test_cores_that_do_not_forget_how_long_they_polled_are_not_called_halting(self):
+        self.assertFalse({row.id for _, row in rows(is_forgotten=False)} & set(HALTING_IDS))
 
     def test_every_id_is_there_once(self):
         ids = [row.id for _, row in rows()]
