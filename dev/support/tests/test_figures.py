@@ -1,10 +1,16 @@
+import contextlib
+import io
+import json
+import pathlib
+import tempfile
 import unittest
+from unittest import mock
 
 from bench.figures import figures, table
 from bench.results import Count, Result, Row, Target, at_most
 from bench.series import Series
 from bench.stacks import CPP, OURS, SWIFT
-from bench_compare import compared
+from bench_compare import compared, main, warning
 from bench_compare import table as comparison
 
 CALLS = Result(
@@ -67,3 +73,59 @@ class Comparison(unittest.TestCase):
 
     def test_what_one_run_alone_has_is_not_compared(self):
         self.assertEqual(compared(ratio(2), ratio(2, id="bidi"), slack=0), [])
+
+
+POLLED = "cores poll for 200 us before they halt (guest_halt_poll_ns, was 0, put back after the run)"
+HALTED = "cores halt as the machine has it"
+DIFFER = "idle cores differ, so times are not to be compared"
+
+
+def report(halting: str | None = None) -> dict:
+    return {"settings": {"rounds": 3} | ({"halting": halting} if halting else {}), "rows": [CALLS.fields]}
+
+
+def report_of_all(halting: str | None = None) -> dict:
+    single = report(halting)
+    return single | {"settings": {"counts": {"quick": True}, "rpc": single["settings"]}}
+
+
+class IdleCores(unittest.TestCase):
+    def test_which_run_had_polling_cores_and_which_halting_ones_is_told(self):
+        for made in (report, report_of_all):
+            with self.subTest(made.__name__):
+                words = f"{DIFFER}; first: {POLLED}; second: {HALTED}"
+                self.assertEqual(warning(made(POLLED), made(HALTED)), words)
+                words = f"{DIFFER}; first: {HALTED}; second: {POLLED}"
+                self.assertEqual(warning(made(), made(POLLED)), words)
+
+    def test_a_run_is_told_from_a_file_of_all_suites_too(self):
+        self.assertIsNone(warning(report(POLLED), report_of_all(POLLED)))
+        self.assertIsNotNone(warning(report(HALTED), report_of_all(POLLED)))
+
+    def test_cores_that_halt_at_once_are_the_same_in_whatever_words(self):
+        self.assertIsNone(warning(report(), report(HALTED)))
+        self.assertIsNone(warning(report(), report_of_all(f"{HALTED} (guest_halt_poll_ns is 0)")))
+
+    def test_a_machine_whose_own_cores_poll_is_not_one_whose_cores_halt(self):
+        self.assertIsNotNone(warning(report(), report(f"{HALTED} (guest_halt_poll_ns is 200000)")))
+
+    def test_counts_do_not_depend_on_it(self):
+        counts = {"settings": {"quick": False}, "counts": [MEMORY.fields]}
+        self.assertIsNone(warning(counts, report_of_all(POLLED) | {"counts": [MEMORY.fields]}))
+
+    def test_it_is_one_line_above_the_comparison_and_leaves_the_exit_code_as_it_is(self):
+        code, lines = self.printed(report(), report(POLLED))
+        self.assertEqual((code, lines[0].startswith(DIFFER), lines[1]), (0, True, ""))
+        self.assertTrue(lines[2].startswith("| what |"))
+        code, lines = self.printed(report(POLLED), report(POLLED))
+        self.assertEqual((code, lines[0].startswith("| what |")), (0, True))
+
+    def printed(self, *reports):
+        with tempfile.TemporaryDirectory() as folder:
+            files = [pathlib.Path(folder) / name for name in ("first", "second")]
+            for file, each in zip(files, reports, strict=True):
+                file.write_text(json.dumps(each))
+            arguments = mock.patch("sys.argv", ["compare", *map(str, files)])
+            with arguments, contextlib.redirect_stdout(io.StringIO()) as out, self.assertRaises(SystemExit) as exit:
+                main()
+        return exit.exception.code, out.getvalue().splitlines()
