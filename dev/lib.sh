@@ -79,20 +79,14 @@ renew_umbrella() {
   [ -z "$(find Sources Package.swift -name '*.swift' -newer "$module" -print -quit)" ] || rm -f "$module"
 }
 
-# release_build OPTION...: as Swift programs are deployed on Linux, with Swift's libraries inside. A call into a shared one goes
-# through a table, and most of a server's are for counting references: it answers 2 to 6 % more calls without.
-release_build() {
-  swift build -c release --static-swift-stdlib "$@"
-}
-
 # build_release PRODUCT...: release builds; the modules they share are compiled once. Sets `release`, their directory.
 build_release() {
   local product
-  release=$(release_build --show-bin-path)
+  release=$(swift build -c release --show-bin-path)
   renew_umbrella "$release"
   for product in "$@"; do
     say "building $product (release)"
-    release_build --product "$product" >.build/release-build.log 2>&1 || {
+    swift build -c release --product "$product" >.build/release-build.log 2>&1 || {
       cat .build/release-build.log >&2
       die "release build of $product failed"
     }
