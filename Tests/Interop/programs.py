@@ -18,7 +18,7 @@ STOP_SECONDS = 15
 def binary(name: str) -> str:
     path = BINARIES / name
     if not path.exists():
-        raise FileNotFoundError(f"{path} is not built: swift build -c release --static-swift-stdlib --product {name}")
+        raise FileNotFoundError(f"{path} is not built: swift build -c release --product {name}")
     return str(path)
 
 

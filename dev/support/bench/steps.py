@@ -174,10 +174,7 @@ def kind(name: str) -> str:
 
 
 def names(functions: Iterable[Function]) -> dict[Function, str]:
-    """`module: function` for Swift code of the program, `program: function` for C in it, `library: function` for others.
-
-    What of Swift's own libraries is written in C++ has their names also where they are linked into the program.
-    """
+    """`module: function` for Swift code of the program, `program: function` for C in it, `library: function` for others."""
     functions = list(functions)
     # Callgrind marks the inner calls of a recursion.
     symbols = [function.name.partition("'")[0] for function in functions]
@@ -190,24 +187,13 @@ def names(functions: Iterable[Function]) -> dict[Function, str]:
     }
 
 
-# Functions of Swift's libraries that are written in C++, which have no module in their names.
-_CONCURRENCY = re.compile(
-    r"_?swift_(task|job|continuation|async)|.*\b(AsyncTask|ActiveTaskStatus|\w*StatusRecord\w*|TaskAllocator\w*|runJob\w*)\b"
-)
-# But for what the compiler writes into each module.
-_RUNTIME = re.compile(r"_{0,2}swift_(?!destroy_|allocate_|deallocate_|project_|mutable_|instantiate)|.*\bswift::")
-
-
 def _module(library: str, symbol: str) -> str:
     if not library.startswith("bench-"):
         return library
-    if not symbol.startswith("$s"):
-        linked_in = (("libswift_Concurrency", _CONCURRENCY), ("libswiftCore", _RUNTIME))
-        return next((name for name, rule in linked_in if rule.match(symbol)), "program")
     match = re.match(r"\$s(\d+)", symbol)
-    module = symbol[match.end() : match.end() + int(match[1])] if match else "Swift"
-    # What `Sc` begins are the types of concurrency, which have names of two letters.
-    return "libswift_Concurrency" if module == "_Concurrency" or symbol.startswith("$sSc") else module
+    if match is None:
+        return "Swift" if symbol.startswith("$s") else "program"
+    return symbol[match.end() : match.end() + int(match[1])]
 
 
 def table(costs: Costs, steps: Sequence[Step]) -> str:

@@ -1,7 +1,7 @@
 import unittest
 
 from bench.callgrind import Function, parsed
-from bench.steps import OWN, REST, Step, attributed, names, sites, table
+from bench.steps import OWN, REST, Step, attributed, sites, table
 
 PROFILE = """\
 positions: line
@@ -125,23 +125,3 @@ class Tables(unittest.TestCase):
 
     def test_sites_name_the_functions_that_allocate(self):
         self.assertEqual(sites(costs()).splitlines()[2:], ["| 2.00 | `decode()` |"])
-
-
-class Names(unittest.TestCase):
-    def named(self, symbol, library="bench-server"):
-        function = Function(library, symbol)
-        return names([function])[function].partition(": ")[0]
-
-    def test_swifts_libraries_have_their_names_where_they_are_linked_in(self):
-        self.assertEqual(self.named("swift_retain"), "libswiftCore")
-        self.assertEqual(self.named("bool swift::RefCounts<swift::Bits>::doDecrementSlow<1>(swift::Bits)"), "libswiftCore")
-        self.assertEqual(self.named("_swift_release_dealloc"), "libswiftCore")
-        self.assertEqual(self.named("swift_task_switch"), "libswift_Concurrency")
-        self.assertEqual(self.named("swift::AsyncTask::getPreferredTaskExecutor(bool)"), "libswift_Concurrency")
-        self.assertEqual(self.named("$sScTss5NeverORs_rlE5value"), "libswift_Concurrency")
-        self.assertEqual(self.named("swift_retain", "libswiftCore"), "libswiftCore")
-
-    def test_the_programs_own_functions_have_those_of_their_modules(self):
-        self.assertEqual(self.named("$s12BulwarkHTTP212HTTP2SessionC"), "BulwarkHTTP2")
-        self.assertEqual(self.named("__swift_destroy_boxed_opaque_existential_1"), "program")
-        self.assertEqual(self.named("c_nio_posix_recvmmsg"), "program")
