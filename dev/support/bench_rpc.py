@@ -18,6 +18,7 @@ from bench.rows import Bench, Latency, Measurement, measurements
 from bench.stacks import (
     CEILING,
     CPP,
+    CPP_LINKED_IN,
     GO,
     LOAD_CORE,
     OURS,
@@ -43,6 +44,7 @@ def stacks(options: argparse.Namespace, folder: pathlib.Path) -> dict[str, Stack
         for stack in (
             Stack(OURS, [server], [client], **threads),
             Stack(CPP, [f"{options.peers}/grpc-cpp/.build/server"], [f"{options.peers}/grpc-cpp/.build/client"]),
+            Stack(CPP_LINKED_IN, [f"{options.peers}/grpc-cpp/.build/server-linked-in"]),
             Stack(SWIFT, [f"{options.swift}/peer", "server"], [f"{options.swift}/peer", "client"]),
             Stack(GO, [f"{options.peers}/grpc-go/.build/server"]),
             Stack(CEILING, ["nghttpd", "--no-tls", "-n1", "-d", str(folder)]),

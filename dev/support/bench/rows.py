@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from bench.halting import Halting
 from bench.load import MEBIBYTE, Files, Load, Rate, client_rate, generated, h2load
 from bench.results import Row, Target
-from bench.stacks import CEILING, CPP, GO, OURS, POLICIES, SWIFT, Stack, serving
+from bench.stacks import CEILING, CPP, CPP_LINKED_IN, GO, OURS, POLICIES, SWIFT, Stack, serving
 
 PERCENTILES = ("p50", "p90", "p99", "p99.9", "max")
 # The open loop's share of the rate that gRPC C++ answers in a closed loop, in the same round. The others are for the
@@ -96,13 +96,17 @@ def _with_h2load() -> Sequence[Measurement]:
     policies = Row(
         "policies", "unary 100 B, 8 x 32, every policy on (h2load)", "calls/s", (Target(OURS, 0.92),), POLICIES
     )
+    linked_in = Row(
+        "unary-8x32-linked-in", "unary 100 B, 8 x 32, gRPC C++ linked statically (h2load)", "calls/s", rival=CPP_LINKED_IN
+    )
     tls = Row("tls-8x32", "unary 100 B over TLS, 8 x 32 (h2load)", "calls/s", (Target(CPP, 2),))
     large = Row("tls-1m", "unary 1 MiB echo over TLS, 4 x 1 (h2load)", "MB/s")
 
     def run_plain(bench: Bench, stack: Stack) -> Sample:
         with serving(stack) as port:
             rate = h2load(stack, port, bench.files, bench.seconds, bench.warm_up)
-        return _rate_of({OURS: [plain, policies], POLICIES: [policies]}.get(stack.name, [plain]), rate)
+        rows = {OURS: [plain, policies, linked_in], POLICIES: [policies], CPP_LINKED_IN: [linked_in]}
+        return _rate_of(rows.get(stack.name, [plain]), rate)
 
     def run_tls(bench: Bench, stack: Stack) -> Sample:
         with serving(stack, bench.files.certificate) as port:
@@ -116,7 +120,7 @@ def _with_h2load() -> Sequence[Measurement]:
         return Sample({large.id: rate.per_second * MEBIBYTE / 1e6}, rate.busy)
 
     return [
-        Measurement((plain, policies), (*SERVERS, CEILING, POLICIES), run_plain),
+        Measurement((plain, policies, linked_in), (*SERVERS, CEILING, POLICIES, CPP_LINKED_IN), run_plain),
         Measurement((tls,), SERVERS, run_tls),
         Measurement((large,), SERVERS, run_large),
     ]

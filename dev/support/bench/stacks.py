@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 OURS, CPP, SWIFT, GO, CEILING = "Bulwark", "gRPC C++", "grpc-swift-2", "grpc-go", "nghttpd"
+# The same server, statically linked.
+CPP_LINKED_IN = "gRPC C++, linked in"
 # Ours with every policy before each call.
 POLICIES = "Bulwark with policies"
 
