@@ -1,6 +1,5 @@
 public import BulwarkCore
 public import BulwarkHTTP2
-import DequeModule
 public import struct NIOCore.ByteBuffer
 
 /// The client's end of one gRPC connection, without IO: bytes and instants in, outputs and bytes out.
@@ -18,7 +17,7 @@ public final class ClientConnection {
   private let acceptedEncodings: CompressionAlgorithms
   @exclusivity(unchecked) private var headers: RequestFields
   @exclusivity(unchecked) private var streams = StreamTable<ClientStream>()
-  @exclusivity(unchecked) private var outputs = Deque<ClientOutput>()
+  @exclusivity(unchecked) private var outputs = OutputQueue<ClientOutput>()
   @exclusivity(unchecked) private var timers: ConnectionTimers
   @exclusivity(unchecked) private var keepalive: KeepaliveMachine
   @exclusivity(unchecked) private var bandwidth: BandwidthMachine

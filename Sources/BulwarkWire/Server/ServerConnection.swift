@@ -1,6 +1,5 @@
 public import BulwarkCore
 public import BulwarkHTTP2
-import DequeModule
 public import struct NIOCore.ByteBuffer
 
 /// The server's end of one gRPC connection, without IO: bytes and instants in, outputs and bytes out.
@@ -30,7 +29,7 @@ public final class ServerConnection {
   @exclusivity(unchecked) package var counters: ConnectionCounters?
 
   @exclusivity(unchecked) var streams = StreamTable<ServerStream>()
-  @exclusivity(unchecked) var outputs = Deque<ServerOutput>()
+  @exclusivity(unchecked) var outputs = OutputQueue<ServerOutput>()
   @exclusivity(unchecked) var timers: ConnectionTimers
   /// No stream's `wakeAt` is earlier. It may be that of a call that has ended.
   @exclusivity(unchecked) var earliestWake = MonotonicInstant.distantFuture
