@@ -70,12 +70,12 @@ def parsed() -> argparse.Namespace:
     for directory in ("--ours", "--swift", "--peers"):
         parser.add_argument(directory, required=True, type=pathlib.Path, help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="three rounds of less than a second: about five minutes")
-    parser.add_argument("--rounds", type=int, help="rounds of everything (default 7)")
+    parser.add_argument("--rounds", type=int, help="rounds of everything (default 5)")
     parser.add_argument("--seconds", type=float, help="seconds of each measurement (default 2)")
     parser.add_argument("--only", default="", metavar="REGEX", help="the rows whose id matches, and what they rest on")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="write every value there, too")
     options = parser.parse_args()
-    options.rounds = options.rounds or (3 if options.quick else 7)
+    options.rounds = options.rounds or (3 if options.quick else 5)
     options.seconds = options.seconds or (0.5 if options.quick else 2)
     return options
 
