@@ -16,8 +16,8 @@ extension ClientConnection: WireConnection {}
 
 /// The writing side of a connection's channel, and its timer.
 ///
-/// One write and one flush for all that a read produced, and for all that is submitted in one tick. When the
-/// connection has nothing left to say, the channel is closed after the last byte has gone.
+/// One write and one flush for all that a read produced, unless its owner writes in between, and for all that is submitted
+/// in one tick. When the connection has nothing left to say, the channel is closed after the last byte has gone.
 ///
 /// Used on its event loop only.
 final class ConnectionIO<Connection: WireConnection> {
