@@ -39,7 +39,7 @@ public final class MessageBuffers {
   /// Keeps the memory of a message, in place of what has been kept for longest.
   func keep(_ message: ByteBuffer) {
     let bytes = message.storageCapacity
-    guard bytes <= Self.maxKeptBytes else { return }
+    guard bytes > 0, bytes <= Self.maxKeptBytes else { return }
     while self.keptBytes + bytes > Self.maxKeptBytes, let oldest = self.kept.popFirst() {
       self.keptBytes -= oldest.storageCapacity
     }

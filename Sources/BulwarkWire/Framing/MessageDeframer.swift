@@ -98,7 +98,8 @@ package struct MessageDeframer {
     var message = self.partial ?? ByteBuffer()
     self.partial = nil
     if message.capacity == 0 {
-      message.reserveCapacity(min(length, Self.initialReservation))
+      // What a large message outgrows is kept, so that its beginning has to come from there, too.
+      message.grow(to: min(length, Self.initialReservation), length > Self.initialReservation ? buffers : nil)
     }
     if let bytes = chunk.readSlice(length: min(chunk.readableBytes, length - message.readableBytes)) {
       if message.writableBytes < bytes.readableBytes {

@@ -61,6 +61,14 @@ import Testing
     #expect(before - self.buffers.keptBytes <= 512 * 1024)
   }
 
+  /// What a message has outgrown has to be of use to the next one, or it would pile up and drive out what is.
+  @Test func messagesOneAfterTheOtherKeepNoMoreThanOneOfThem() throws {
+    _ = try self.message(of: 1, count: 1_000_000)
+    let kept = self.buffers.keptBytes
+    for _ in 1...10 { _ = try self.message(of: 1, count: 1_000_000) }
+    #expect(self.buffers.keptBytes == kept)
+  }
+
   @Test func whatIsSmallIsNotKept() throws {
     _ = try self.message(of: 1, count: 60_000)
     #expect(self.buffers.keptBytes == 0)
